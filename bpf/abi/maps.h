@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Values of the maps that both sides touch. Same rules as event.h. */
+#ifndef KE_ABI_MAPS_H
+#define KE_ABI_MAPS_H
+
+#include "bpf/abi/event.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
+/* Per (CPU, class). attempted = filtered + seq, and seq = delivered + lost: in the kernel's
+ * counters always, in the reader's once it has drained the rings. */
+struct ke_counts {
+  __u64 attempted; /* hook ran */
+  __u64 filtered;  /* hook ran and no record was wanted */
+  __u64 seq;       /* last sequence number given */
+  __u64 lost;      /* sequence number given, no ring space */
+};
+KE_STATIC_ASSERT(sizeof(struct ke_counts) == 32, "ke_counts is mapped by user space");
+
+/* Where a helper failed or a bound was met: one counter a site. */
+enum ke_site {
+  KE_SITE_SCRATCH = 0,     /* scratch lookup */
+  KE_SITE_RING = 1,        /* no ring for this CPU */
+  KE_SITE_PROC_INSERT = 2, /* process table full */
+  KE_SITE_PROC_MISSING = 3,
+  KE_SITE_ARGS_READ = 4,
+  KE_SITE_ENV_READ = 5,
+  KE_SITE_PATH_READ = 6,
+  KE_SITE_PATH_DEEP = 7,
+  KE_SITE_PATH_UNSTABLE = 8,
+  KE_SITE_SCRIPT_READ = 9,
+  KE_SITE_CRED_READ = 10,
+  KE_SITE_CGROUP_READ = 11,
+  KE_SITE_FAILED_PATH_READ = 12,
+  KE_SITE_CHAIN_FULL = 13,
+  KE_SITE_ITER_WRITE = 14,
+  KE_SITE_MAX = 24,
+};
+
+/* One element a CPU of map ke_stats, mapped read-only by user space. */
+struct ke_cpu_stats {
+  struct ke_counts classes[KE_TYPE_MAX];
+  __u64 sites[KE_SITE_MAX];
+  __u64 pad[8]; /* no two CPUs in one cache line */
+};
+KE_STATIC_ASSERT(sizeof(struct ke_cpu_stats) == 768, "ke_cpu_stats is mapped by user space");
+
+/* What the reader waits for; it writes it before it sleeps, the first producer that wakes it
+ * writes KE_READER_RUNNING. */
+enum ke_reader_state {
+  KE_READER_RUNNING = 0, /* no wake-up wanted */
+  KE_READER_POLLING = 1, /* wake for a priority record or a ring a quarter full */
+  KE_READER_IDLE = 2,    /* wake for any record */
+};
+
+struct ke_reader {
+  __u32 state; /* enum ke_reader_state */
+  __u32 pad;
+  __u64 wakeups; /* by producers */
+};
+KE_STATIC_ASSERT(sizeof(struct ke_reader) == 16, "ke_reader is mapped by user space");
+
+/* Entry of ke_procs, key: tgid. */
+struct ke_proc {
+  __u64 start_ns;
+  __u64 leader_exit_ns; /* CLOCK_BOOTTIME, 0 = leader alive */
+};
+KE_STATIC_ASSERT(sizeof(struct ke_proc) <= 128, "kernel price of a process");
+
+#pragma GCC diagnostic pop
+#endif

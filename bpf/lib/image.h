@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The executed file and the working directory, for exec and for the iterator. */
+#ifndef KE_IMAGE_H
+#define KE_IMAGE_H
+
+#include "bpf/lib/path.h"
+#include "bpf/lib/task.h"
+
+#define OVERLAYFS_MAGIC 0x794c7630
+#define TMPFS_MAGIC 0x01021994
+#define HUGETLBFS_MAGIC 0x958458f6
+#define MNT_INTERNAL_FLAG 0x4000
+#define MNT_NOSUID_FLAG 0x01
+
+/* Keeps the compiler from dropping a bound that the verifier has to see, and from testing a
+ * shifted copy: 64 bits wide, opaque on both sides of the test. */
+#define ke_bound(x, max)         \
+  ({                             \
+    __u64 _b = (x);              \
+    asm volatile("" : "+r"(_b)); \
+    if (_b > (max)) _b = (max);  \
+    asm volatile("" : "+r"(_b)); \
+    _b;                          \
+  })
+
+/* Copies the walker's string into the record at `off`; returns its length. */
+static __always_inline __u64 rec__path(struct ke_scratch* scratch, __u64 off) {
+  __u64 start = scratch->walk.off;
+  __u64 len = ke_bound(KE_PATH_MAX - start, KE_PATH_MAX);
+  off = ke_bound(off, KE_SCRATCH_HEAD);
+  if (len == 0) { /* the root itself */
+    scratch->rec[off] = '/';
+    return 1;
+  }
+  bpf_probe_read_kernel(&scratch->rec[off], len, &scratch->path[ke_bound(start, KE_PATH_MAX)]);
+  return len;
+}
+
+static __always_inline bool file__is_memfd(struct file* file, struct inode* inode) {
+  unsigned long magic = inode->i_sb->s_magic;
+  char name[6];
+  if (magic != TMPFS_MAGIC && magic != HUGETLBFS_MAGIC) return false;
+  if (!(file->f_path.mnt->mnt_flags & MNT_INTERNAL_FLAG)) return false;
+  if (bpf_probe_read_kernel(name, sizeof(name), file->f_path.dentry->d_name.name)) return false;
+  return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' && name[4] == 'd' &&
+         name[5] == ':';
+}
+
+/* overlayfs keeps, right behind its inode, the dentry on the upper layer: none = the file comes
+ * from a lower one (struct ovl_inode, the same from 4.19 to 7.2). Its type is in the module's BTF,
+ * which is not there before the module is. */
+static __always_inline bool inode__on_overlay_upper(struct inode* inode) {
+  void* upper = NULL;
+  if (inode->i_sb->s_magic != OVERLAYFS_MAGIC) return false;
+  bpf_probe_read_kernel(&upper, sizeof(upper), (void*)inode + bpf_core_type_size(struct inode));
+  return upper != NULL;
+}
+
+static __always_inline void image__file(struct ke_process* rec, struct file* file) {
+  struct inode* inode = file->f_inode;
+  struct dentry* dentry = file->f_path.dentry;
+  rec->exe_ino = inode->i_ino;
+  rec->exe_dev = inode->i_sb->s_dev;
+  rec->exe_mode = inode->i_mode;
+  if (inode->i_nlink == 0 || !dentry->d_hash.pprev) rec->flags |= KE_F_DELETED;
+  if (file__is_memfd(file, inode)) rec->flags |= KE_F_MEMFD;
+  if (inode__on_overlay_upper(inode)) rec->flags |= KE_F_OVERLAY_UPPER;
+}
+
+/* Appends binary and cwd to the record at `off`; returns the offset behind them. `slot` is the
+ * scratch's index. */
+static __always_inline __u64 image__paths(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
+                                          __u32 slot, struct file* file, struct fs_struct* fs) {
+  struct ke_process* rec = (void*)scratch->rec;
+  __u64 off = sizeof(*rec);
+  __u32 walk = path__resolve(stats, scratch, slot, &file->f_path, fs);
+  rec->binary.off = off;
+  rec->binary.len = rec__path(scratch, off);
+  if (walk & KE_WALK_CUT) rec->flags |= KE_F_BINARY_CUT;
+  if (walk & KE_WALK_UNSTABLE) rec->flags |= KE_F_BINARY_UNSTABLE;
+  if (walk & KE_WALK_UNREACHABLE) rec->flags |= KE_F_BINARY_UNREACHABLE;
+  off += rec->binary.len;
+
+  struct dentry* pwd = fs->pwd.dentry;
+  walk = path__resolve(stats, scratch, slot, &fs->pwd, fs);
+  rec->cwd.off = off;
+  rec->cwd.len = rec__path(scratch, off);
+  if (walk & KE_WALK_CUT) rec->flags |= KE_F_CWD_CUT;
+  if (walk & KE_WALK_UNSTABLE) rec->flags |= KE_F_CWD_UNSTABLE;
+  if (walk & KE_WALK_UNREACHABLE) rec->flags |= KE_F_CWD_UNREACHABLE;
+  if (!pwd->d_hash.pprev && pwd->d_parent != pwd) rec->flags |= KE_F_CWD_DELETED;
+  return off + rec->cwd.len;
+}
+
+#endif

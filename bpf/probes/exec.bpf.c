@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "bpf/lib/chain.h"
+#include "bpf/lib/image.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define S_ISUID_BIT 04000
+#define S_ISGID_BIT 02010 /* set-group-id counts with group execute only */
+
+/*
+ * What this exec gained. The credentials before it are gone when the hook runs, but their trace is
+ * not: an exec changes the effective ids to the file's owner only through a set-id bit, and
+ * `secureexec` is set for a user who isn't root when file capabilities reached beyond the ambient
+ * ones (security/commoncap.c, cap_bprm_creds_from_file).
+ */
+static __always_inline void exec__gains(struct ke_process* rec, struct linux_binprm* bprm,
+                                        struct inode* inode) {
+  const struct ke_creds* c = &rec->creds;
+  bool may_suid =
+      !(bprm->file->f_path.mnt->mnt_flags & MNT_NOSUID_FLAG) && !(rec->flags & KE_F_NO_NEW_PRIVS);
+  if (!may_suid) return;
+  if (rec->exe_mode & S_ISUID_BIT && c->euid != c->uid && c->euid == inode->i_uid.val)
+    rec->flags |= KE_F_SETUID;
+  if ((rec->exe_mode & S_ISGID_BIT) == S_ISGID_BIT && c->egid != c->gid &&
+      c->egid == inode->i_gid.val)
+    rec->flags |= KE_F_SETGID;
+  if (bprm->secureexec && c->uid != 0 && c->euid != 0 && (c->cap_permitted & ~c->cap_ambient))
+    rec->flags |= KE_F_FILE_CAPS;
+}
+
+/* Script name and interpreters. */
+static __always_inline __u64 exec__script(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
+                                          struct ke_process* rec, struct linux_binprm* bprm,
+                                          __u32 tid, __u64 off) {
+  rec->script.off = rec->interps.off = off;
+  rec->script.len = rec->interps.len = 0;
+  if (bprm->interp == bprm->filename) return off;
+  rec->flags |= KE_F_SCRIPT;
+  off = ke_bound(off, KE_SCRATCH_HEAD);
+  long len = bpf_probe_read_kernel_str(&scratch->rec[off], KE_PATH_MAX, bprm->filename);
+  if (len <= 0) {
+    site__count(stats, KE_SITE_SCRIPT_READ);
+    rec->flags |= KE_F_SCRIPT_CUT;
+    return off;
+  }
+  rec->script.len = len - 1;
+  off += ke_bound(len, KE_PATH_MAX);
+  return off + chain__take(scratch, rec, tid, off);
+}
+
+/* Arguments and environment lie one behind the other on the new stack. */
+static __always_inline __u64 exec__args(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
+                                        struct ke_process* rec, struct mm_struct* mm, __u64 off) {
+  __u64 args_len = mm->arg_end - mm->arg_start;
+  __u64 env_len = mm->env_end - mm->env_start;
+  __u64 len = ke_bound(args_len > KE_ARGS_MAX ? KE_ARGS_MAX : args_len, KE_ARGS_MAX);
+  rec->args_len = args_len;
+  rec->env_len = env_len;
+  if (args_len > KE_ARGS_MAX) rec->flags |= KE_F_ARGS_CUT;
+  off = ke_bound(off, KE_SCRATCH_HEAD);
+  if (bpf_probe_read_user(&scratch->rec[off], len, (void*)mm->arg_start)) {
+    site__count(stats, KE_SITE_ARGS_READ);
+    rec->flags |= KE_F_ARGS_FAILED;
+    len = 0;
+  }
+  rec->args.off = off;
+  rec->args.len = len;
+  off += len;
+
+  __u64 env_max = ke_bound(ke_cfg_env_max, KE_ENV_MAX);
+  len = ke_bound(env_len > env_max ? env_max : env_len, KE_ENV_MAX);
+  if (env_len > env_max && env_max) rec->flags |= KE_F_ENV_CUT;
+  off = ke_bound(off, KE_SCRATCH_HEAD + KE_ARGS_MAX);
+  if (len && bpf_probe_read_user(&scratch->rec[off], len, (void*)mm->env_start)) {
+    site__count(stats, KE_SITE_ENV_READ);
+    rec->flags |= KE_F_ENV_FAILED;
+    len = 0;
+  }
+  rec->env.off = off;
+  rec->env.len = len;
+  return off + len;
+}
+
+/*
+ * sched_process_exec: the new image stands, its first instruction has not run, so nobody can have
+ * changed the arguments. Raw tracepoint with BTF, 5.10 and later, works under lockdown.
+ */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec__tp_btf, struct task_struct* task, int old_tid, struct linux_binprm* bprm) {
+  __u32 cpu = bpf_get_smp_processor_id();
+  struct ke_cpu_stats* stats = stats__this_cpu();
+  struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &cpu);
+  if (!stats) return 0;
+  if (!scratch) {
+    site__count(stats, KE_SITE_SCRATCH);
+    return 0;
+  }
+  struct ke_process* rec = (void*)scratch->rec;
+  event__begin(stats, &rec->hdr, KE_EXEC);
+  rec->flags = old_tid == task->pid ? 0 : KE_F_THREAD_EXEC;
+  rec->tid = old_tid;
+  rec->argc = bprm->argc;
+  task__fill(rec, task);
+  image__file(rec, bprm->file);
+  exec__gains(rec, bprm, bprm->file->f_inode);
+  __u64 off = image__paths(stats, scratch, cpu, bprm->file, task->fs);
+  off = exec__script(stats, scratch, rec, bprm, old_tid, off);
+  off = exec__args(stats, scratch, rec, task->mm, off);
+  event__send_bulk(stats, rec, ke_bound(off, sizeof(scratch->rec)));
+  return 0;
+}

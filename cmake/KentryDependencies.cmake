@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# All of Debian 12, linked statically: the product needs libc and the loader only.
+find_package(absl REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(Threads REQUIRED)
+
+# libbpf ships no CMake package; its archive needs libelf and zlib behind it.
+find_library(KE_BPF_LIB NAMES libbpf.a REQUIRED)
+find_library(KE_ELF_LIB NAMES libelf.a REQUIRED)
+find_library(KE_Z_LIB NAMES libz.a REQUIRED)
+add_library(ke_libbpf INTERFACE)
+target_link_libraries(ke_libbpf INTERFACE ${KE_BPF_LIB} ${KE_ELF_LIB} ${KE_Z_LIB})

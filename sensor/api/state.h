@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the sensor tells about itself, as plain values: the side that answers fills them, the
+// command line prints them, and the wire format between the two is this folder's own business.
+#ifndef KENTRY_SENSOR_API_STATE_H_
+#define KENTRY_SENSOR_API_STATE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kentry {
+
+inline constexpr char kDefaultSocketPath[] = "/run/kentry/kentry.sock";
+
+// Counters of one event class since the sensor's start. Once the rings are drained,
+// attempted + missed = filtered + delivered + lost.
+struct ClassStatus {
+  std::string name;     // "process.exec"
+  std::string backend;  // "" = this kernel has nothing for the class
+  uint64_t attempted = 0;
+  uint64_t missed = 0;  // the kernel skipped the hook
+  uint64_t filtered = 0;
+  uint64_t delivered = 0;
+  uint64_t lost = 0;
+};
+
+struct CpuLoss {
+  uint32_t cpu = 0;
+  uint64_t lost = 0;
+};
+
+struct ReaderStatus {
+  uint64_t polls = 0;
+  uint64_t wakeups = 0;       // by producers
+  uint64_t held_back = 0;     // records, now
+  uint64_t busy = 0;          // rings with an unfinished record in front for too long
+  uint64_t out_of_order = 0;  // sequence numbers that came after a later one
+  uint64_t late = 0;          // records that came after later ones had gone out
+  uint64_t malformed = 0;
+};
+
+struct Counter {
+  std::string name;
+  uint64_t count = 0;
+};
+
+struct TableStatus {
+  uint64_t size = 0;
+  uint64_t capacity = 0;
+  uint64_t evicted = 0;
+};
+
+struct JournalStatus {
+  uint64_t bytes = 0;
+  uint64_t capacity_bytes = 0;
+  uint64_t events = 0;
+  uint64_t dropped = 0;  // pushed out before some output had read them
+};
+
+struct OutputStatus {
+  std::string name;  // any bytes: a path
+  uint64_t written = 0;
+  uint64_t bytes_written = 0;
+  uint64_t missed = 0;
+  uint64_t errors = 0;
+  std::string last_error;  // any bytes; "" = none
+};
+
+struct MemoryStatus {
+  uint64_t rss_bytes = 0;
+  uint64_t map_bytes = 0;   // BPF maps without the rings
+  uint64_t ring_bytes = 0;  // of all CPUs
+};
+
+struct SensorStatus {
+  std::string version;
+  uint32_t pid = 0;
+  int64_t started_unix_ns = 0;
+  uint64_t uptime_ns = 0;
+  uint64_t cpu_ns = 0;
+  std::string kernel_release;
+  std::string boot_id;
+  std::string host;  // any bytes
+  std::vector<ClassStatus> classes;
+  std::vector<CpuLoss> cpu_loss;
+  ReaderStatus reader;
+  std::vector<Counter> helper_failures;
+  TableStatus processes;
+  TableStatus cgroups;
+  JournalStatus journal;
+  std::vector<OutputStatus> outputs;
+  MemoryStatus memory;
+};
+
+// A process as the sensor knows it. Strings hold any bytes.
+struct ProcessRow {
+  uint32_t pid = 0;
+  uint64_t start_ns = 0;  // since boot; with pid the identity of the process
+  int64_t started_unix_ns = 0;
+  uint32_t parent_pid = 0;  // 0 = not known
+  uint64_t parent_start_ns = 0;
+  std::string name;  // of the main thread; all that a kernel thread has
+  std::string binary;
+  std::vector<std::string> args;
+  bool args_cut = false;  // args is not whole
+  uint32_t uid = 0;
+  std::string container_id;  // "" = on the host
+  std::string container_runtime;
+  bool exited = false;
+};
+
+// What the API server asks of the sensor. Called from the server's threads, from more than one at
+// a time; a call may take a lock of its own but must return soon.
+class SensorState {
+ public:
+  virtual ~SensorState() = default;
+  virtual SensorStatus Status() = 0;
+  // All known processes, oldest first; with `with_exited` also those that ended and are still
+  // remembered. The answer stands in memory at once: an implementation keeps `args` short and
+  // sets args_cut.
+  virtual std::vector<ProcessRow> Processes(bool with_exited) = 0;
+};
+
+}  // namespace kentry
+
+#endif  // KENTRY_SENSOR_API_STATE_H_

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "exporters/encode/json.h"
+#include "exporters/encode/text.h"
+#include "exporters/sink/fd_sink.h"
+#include "exporters/sink/file_sink.h"
+#include "fmt/format.h"
+#include "sensor/api/server.h"
+#include "sensor/app/commands.h"
+#include "sensor/app/state.h"
+#include "sensor/app/users.h"
+#include "sensor/cli/cli.h"
+#include "sensor/cli/commands.h"
+#include "sensor/util/clock.h"
+#include "sensor/util/log.h"
+#include "sensor/util/status.h"
+
+namespace kentry {
+namespace {
+
+// How long outputs may take to write what is left when the sensor stops.
+constexpr absl::Duration kDrainTime = absl::Seconds(5);
+
+struct App {
+  explicit App(const RunOptions& run_options)
+      : options(run_options), journal(run_options.journal_bytes) {}
+
+  const RunOptions& options;
+  uint64_t started_ns = BootNowNs();
+  std::optional<ApiSocket> socket;
+  Journal journal;
+  std::vector<NamedOutput> outputs;
+  TextEncoder* terminal = nullptr;  // owned by its output; nullptr = no terminal
+  FileSink* file = nullptr;         // owned by its output; nullptr = no file
+  std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<AppState> state;
+  std::unique_ptr<ApiServer> server;
+};
+
+LogSeverity SeverityOf(LogLevel level) {
+  switch (level) {
+    case LogLevel::kError:
+      return LogSeverity::kError;
+    case LogLevel::kWarn:
+      return LogSeverity::kWarn;
+    case LogLevel::kInfo:
+      return LogSeverity::kInfo;
+    case LogLevel::kDebug:
+      return LogSeverity::kDebug;
+  }
+  return LogSeverity::kInfo;
+}
+
+bool WantColor(ColorMode mode) {
+  if (mode != ColorMode::kAuto) return mode == ColorMode::kAlways;
+  const char* term = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr && term != nullptr &&
+         std::string_view(term) != "dumb";
+}
+
+size_t TerminalWidth() {
+  winsize size{};
+  if (isatty(STDOUT_FILENO) == 0) return 0;
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+sigset_t HandledSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) sigaddset(&set, number);
+  return set;
+}
+
+absl::Status ClaimSocket(App& app) {
+  ASSIGN_OR_RETURN(app.socket, ApiSocket::Claim(app.options.socket_path));
+  return absl::OkStatus();
+}
+
+// Before any thread starts, so that all of them inherit the mask.
+absl::Status TakeSignals(App&) {
+  const sigset_t set = HandledSignals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return absl::OkStatus();
+}
+
+std::unique_ptr<Encoder> StdoutEncoder(App& app) {
+  if (app.options.format == EventFormat::kJson) return std::make_unique<JsonEncoder>();
+  TextOptions text;
+  text.color = WantColor(app.options.color);
+  text.width = TerminalWidth();
+  text.user_name = [names = ReadUserNames("/etc/passwd")](uint32_t uid) {
+    const auto name = names.find(uid);
+    return name == names.end() ? std::string() : name->second;
+  };
+  auto encoder = std::make_unique<TextEncoder>(std::move(text));
+  app.terminal = encoder.get();
+  return encoder;
+}
+
+absl::Status OpenOutputs(App& app) {
+  const RunOptions& options = app.options;
+  if (!options.output_file.empty()) {
+    ASSIGN_OR_RETURN(std::unique_ptr<FileSink> sink, FileSink::Open(options.output_file));
+    app.file = sink.get();
+    OutputOptions output;
+    output.classes = options.file_classes;
+    app.outputs.push_back(
+        {options.output_file, std::make_unique<Output>(app.journal, std::make_unique<JsonEncoder>(),
+                                                       std::move(sink), std::move(output))});
+  }
+  if (options.quiet) return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::unique_ptr<FdSink> sink, FdSink::Create(STDOUT_FILENO));
+  OutputOptions output;
+  output.classes = options.stdout_classes;
+  if (app.file == nullptr) {
+    // Nobody reads any more (`kentry run | head`): then there is nothing left to do.
+    output.on_end = [](const absl::Status&) { kill(getpid(), SIGTERM); };
+  }
+  app.outputs.push_back(
+      {"standard output", std::make_unique<Output>(app.journal, StdoutEncoder(app), std::move(sink),
+                                                   std::move(output))});
+  return absl::OkStatus();
+}
+
+absl::Status StartPipeline(App& app) {
+  PipelineOptions options;
+  options.kernel.ring_bytes = static_cast<uint32_t>(app.options.ring_bytes);
+  options.kernel.prio_ring_bytes = static_cast<uint32_t>(app.options.priority_ring_bytes);
+  options.kernel.max_processes = app.options.max_processes;
+  options.processes.capacity = app.options.max_processes;
+  options.env_names = app.options.env;
+  options.version = Version();
+  ASSIGN_OR_RETURN(app.pipeline, Pipeline::Start(std::move(options), &app.journal));
+  return absl::OkStatus();
+}
+
+absl::Status Serve(App& app) {
+  app.state = std::make_unique<AppState>(app.pipeline.get(), &app.journal, &app.outputs,
+                                         app.options.journal_bytes);
+  ASSIGN_OR_RETURN(app.server, ApiServer::Start(*std::move(app.socket), app.state.get()));
+  app.socket.reset();
+  return absl::OkStatus();
+}
+
+absl::Status Announce(App& app) {
+  for (const Backend& backend : app.pipeline->kernel().backends()) {
+    if (!backend.cost.empty() && (backend.chosen || !backend.available)) {
+      Log(LogSeverity::kWarn, fmt::format("{}: {}", backend.feature, backend.cost));
+    }
+  }
+  const KernelMemory memory = app.pipeline->kernel().Memory();
+  Log(LogSeverity::kInfo,
+      fmt::format("watching, {} processes known; maps {} KiB, rings {} KiB; Ctrl-C ends",
+                  app.pipeline->processes().size(), memory.map_bytes / 1024,
+                  memory.ring_bytes / 1024));
+  return absl::OkStatus();
+}
+
+// In the order of the start; the destructor of App undoes them backwards.
+constexpr std::array<absl::Status (*)(App&), 6> kSteps = {ClaimSocket,   TakeSignals, OpenOutputs,
+                                                          StartPipeline, Serve,       Announce};
+
+// Sleeps until a signal or the end of the asked-for time says to stop.
+void AwaitEnd(App& app) {
+  const sigset_t set = HandledSignals();
+  const bool limited = app.options.duration != absl::InfiniteDuration();
+  const absl::Time end = absl::Now() + app.options.duration;
+  while (true) {
+    const absl::Duration left = limited ? end - absl::Now() : absl::Seconds(3600);
+    if (limited && left <= absl::ZeroDuration()) return;
+    const timespec timeout = absl::ToTimespec(left);
+    switch (sigtimedwait(&set, nullptr, &timeout)) {
+      case SIGINT:
+      case SIGTERM:
+        return;
+      case SIGHUP:
+        if (app.file != nullptr) app.file->Reopen();
+        break;
+      case SIGWINCH:
+        if (app.terminal != nullptr) app.terminal->SetWidth(TerminalWidth());
+        break;
+      default:  // time is over, or a signal of no interest
+        break;
+    }
+  }
+}
+
+// Ends the outputs; false when one could not write all it had.
+bool CloseOutputs(App& app) {
+  bool complete = true;
+  for (NamedOutput& named : app.outputs) {
+    const absl::Status status = named.output->Stop(kDrainTime);
+    const OutputStats stats = named.output->stats();
+    if (!status.ok() && stats.unwritten != 0) {
+      complete = false;
+      Log(LogSeverity::kError, fmt::format("{}: {} events not written: {}", named.name,
+                                           stats.unwritten, std::string(status.message())));
+    }
+  }
+  return complete;
+}
+
+void PrintSummary(const App& app) {
+  const PipelineStats& stats = app.pipeline->stats();
+  const double seconds = static_cast<double>(BootNowNs() - app.started_ns) / 1e9;
+  const double cpu = static_cast<double>(NowNs(CLOCK_PROCESS_CPUTIME_ID)) / 1e9;
+  fmt::print(stderr, "\nkentry: {} events, {} lost, in {:.1f} s; {:.2f} s CPU ({:.1f} %)\n",
+             stats.events, stats.lost, seconds, cpu, seconds > 0 ? 100 * cpu / seconds : 0);
+}
+
+int Fail(const absl::Status& status) {
+  // What the kernel can't do is told apart from what went wrong.
+  if (status.code() == absl::StatusCode::kFailedPrecondition ||
+      status.code() == absl::StatusCode::kPermissionDenied) {
+    fmt::print(stderr, "kentry: {}\n", std::string(status.message()));
+    return kExitKernel;
+  }
+  return ReportError(status);
+}
+
+}  // namespace
+
+int RunCommand(const RunOptions& options) {
+  // A few threads, none of which allocates much: two arenas instead of eight a CPU.
+  mallopt(M_ARENA_MAX, 2);
+  SetLogSeverity(SeverityOf(options.log_level));
+  App app(options);
+  for (const auto step : kSteps) {
+    if (const absl::Status status = step(app); !status.ok()) return Fail(status);
+  }
+  std::thread pipeline([&app] { app.pipeline->Run(); });
+  AwaitEnd(app);
+  app.pipeline->Stop();
+  pipeline.join();
+  app.server.reset();
+  const bool complete = CloseOutputs(app);
+  PrintSummary(app);
+  return complete ? kExitOk : kExitFailed;
+}
+
+}  // namespace kentry

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/cli/help.h"
+
+#include <algorithm>
+#include <array>
+
+#include "fmt/format.h"
+
+namespace kentry {
+namespace {
+
+constexpr size_t kHelpColumns = 96;
+
+constexpr std::array<CommandHelp, 7> kCommands = {{
+    {.name = "run",
+     .usage = "kentry run [OPTION]...",
+     .summary = "watch this machine and show what happens, until Ctrl-C",
+     .about = "Watches every process of the machine from inside the kernel, prints its events as "
+              "they happen and a summary at the end. Needs root. Answers \"kentry status\" and "
+              "\"kentry ps\" while it runs; one at a time per machine.",
+     .examples =
+         "  kentry run                                programs on the screen as they start and "
+         "end\n"
+         "  kentry run -o json | jq .process.binary   one JSON object a line\n"
+         "  kentry run --quiet --output /var/log/kentry.json\n"
+         "                                            everything as JSON into a file, nothing on\n"
+         "                                            the screen\n"
+         "  kentry run --events process.exec,process.exec_failed\n"
+         "                                            only what was executed, or nearly\n"
+         "  kentry run --env LD_PRELOAD,PATH --duration 60s\n"
+         "                                            a minute, with two variables of each "
+         "program\n"},
+    {.name = "status",
+     .usage = "kentry status [OPTION]...",
+     .summary = "what the running sensor saw, lost and uses",
+     .about = "Asks the running daemon for its counters. For each class of events attempted + "
+              "missed = filtered + delivered + lost; what is on its way is shown as in flight.",
+     .examples = "  kentry status\n"
+                 "  kentry status -o json | jq '.classes[] | select(.lost > 0)'\n"},
+    {.name = "ps",
+     .usage = "kentry ps [OPTION]...",
+     .summary = "the process tree as the sensor sees it, with containers",
+     .about = "Shows the processes that the running daemon knows, each with its container.",
+     .examples = "  kentry ps\n"
+                 "  kentry ps --all           also those that ended a moment ago\n"
+                 "  kentry ps -o json         one JSON object a line\n"},
+    {.name = "probe",
+     .usage = "kentry probe [OPTION]...",
+     .summary = "what this kernel offers, and why not more",
+     .about = "Tries what the sensor could use on this kernel and prints the table of event "
+              "classes and their backends: which one would be taken, why a better one can't be, "
+              "and what that costs. Changes nothing. Exit code 5 when the sensor can't run here.",
+     .examples = "  kentry probe\n"
+                 "  kentry probe --quiet && echo \"kentry runs here\"\n"},
+    {.name = "cleanup",
+     .usage = "kentry cleanup [OPTION]...",
+     .summary = "remove what a killed daemon left behind",
+     .about = "Removes pinned BPF objects and the socket of a daemon that did not end in an "
+              "orderly way. Refuses while a daemon runs.",
+     .examples = "  kentry cleanup\n"},
+    {.name = "fields",
+     .usage = "kentry fields [CLASS] [OPTION]...",
+     .summary = "the classes of events and their fields",
+     .about = "Prints the field table: every event class with the name, type and meaning of each "
+              "of its fields. Needs neither root nor a daemon.",
+     .examples = "  kentry fields\n"
+                 "  kentry fields process.exec\n"
+                 "  kentry fields -o markdown > docs/events.md\n"},
+    {.name = "version",
+     .usage = "kentry version [OPTION]...",
+     .summary = "the version of this program",
+     .about = "Prints the version. Needs neither root nor a daemon.",
+     .examples = "  kentry version\n"
+                 "  kentry version -o json\n"},
+}};
+
+std::string CommandList() {
+  std::string text;
+  for (const CommandHelp& command : kCommands) {
+    text += fmt::format("  {:<9} {}\n", command.name, command.summary);
+  }
+  return text;
+}
+
+// `text` in lines of at most `width` columns; lines but the first start with `indent` spaces.
+std::string Wrap(std::string_view text, size_t width, size_t indent) {
+  std::string out;
+  size_t column = 0;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, end);
+    if (column > 0 && column + 1 + word.size() > width) {
+      out += '\n';
+      out.append(indent, ' ');
+      column = 0;
+    }
+    if (column > 0) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += word.size();
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::span<const CommandHelp> CommandHelps() { return kCommands; }
+
+std::string TopLevelHelp() {
+  return fmt::format(
+      "kentry: watches what happens on a Linux machine, from inside the kernel\n"
+      "\n"
+      "Usage: kentry COMMAND [OPTION]...\n"
+      "\n"
+      "Commands:\n"
+      "{}"
+      "\n"
+      "Examples:\n"
+      "  kentry run                   programs on the screen as they start and end (needs root)\n"
+      "  kentry run -o json           the same, one JSON object a line\n"
+      "  kentry run --help            all that \"run\" can do\n"
+      "  kentry status                in another terminal: events seen and lost, memory, CPU\n"
+      "  kentry ps                    the process tree, with containers\n"
+      "  kentry probe                 whether and how well this kernel is supported\n"
+      "  kentry fields process.exec   what an event says\n"
+      "\n"
+      "Exit codes:\n"
+      "  0  done\n"
+      "  1  failed; the message says why\n"
+      "  2  the command line is wrong\n"
+      "  3  no daemon answers\n"
+      "  4  another daemon is running\n"
+      "  5  this kernel can't do it: no BPF, no type information (BTF), or no permission\n",
+      CommandList());
+}
+
+std::string ShortHelp() {
+  return fmt::format(
+      "Usage: kentry COMMAND [OPTION]...\n"
+      "\n"
+      "{}"
+      "\n"
+      "Start with \"kentry run\"; \"kentry --help\" has examples and exit codes.\n",
+      CommandList());
+}
+
+std::string HelpOf(const CommandHelp& command, std::span<const OptionHelp> options) {
+  std::string text = fmt::format("Usage: {}\n\n{}\n\nExamples:\n{}\nOptions:\n", command.usage,
+                                 Wrap(command.about, kHelpColumns, 0), command.examples);
+  size_t width = 0;
+  for (const OptionHelp& option : options) width = std::max(width, option.names.size());
+  const size_t indent = width + 4;
+  for (const OptionHelp& option : options) {
+    text += fmt::format("  {:<{}}  {}\n", option.names, width,
+                        Wrap(option.text, kHelpColumns - indent, indent));
+  }
+  return text;
+}
+
+}  // namespace kentry

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/event/field_table.h"
+
+#include <array>
+#include <vector>
+
+namespace kentry {
+namespace {
+
+using enum EventClass;
+using enum FieldType;
+using enum FieldSource;
+using enum FieldId;
+
+constexpr std::array<ClassDef, kEventClassCount - 1> kClasses = {{
+    {kProcessExec, "process.exec", KE_EXEC, "a process image was replaced by a program"},
+    {kProcessFork, "process.fork", KE_FORK,
+     "a process was created (fork, vfork, clone, clone3); threads are not reported"},
+    {kProcessExit, "process.exit", KE_EXIT, "the last thread of a process ended"},
+    {kProcessExecFailed, "process.exec_failed", KE_EXEC_FAILED, "an exec returned an error"},
+    {kProcessExisting, "process.existing", KE_EXISTING,
+     "a process that was there before the sensor started"},
+    {kCgroup, "cgroup.change", KE_CGROUP, "a cgroup was created, removed or renamed"},
+    {kSensorStart, "sensor.start", KE_INVALID, "the sensor watches from here on"},
+    {kSensorLoss, "sensor.loss", KE_INVALID, "events happened that are not in this output"},
+    {kSensorStop, "sensor.stop", KE_INVALID, "the sensor stopped in an orderly way"},
+}};
+
+constexpr uint32_t C(EventClass cls) { return 1u << static_cast<int>(cls); }
+constexpr uint32_t kExecOnly = C(kProcessExec);
+constexpr uint32_t kExistingOnly = C(kProcessExisting);
+constexpr uint32_t kImage = C(kProcessExec) | C(kProcessExisting);
+constexpr uint32_t kImageFork = kImage | C(kProcessFork);
+constexpr uint32_t kAnyProcess = kImageFork | C(kProcessExit) | C(kProcessExecFailed);
+constexpr uint32_t kSensorEvents = C(kSensorStart) | C(kSensorStop);
+
+// C++20 has no offsetof for nested members in constexpr, the builtin does.
+#define MEMBER_SIZE(type, member) sizeof(static_cast<type*>(nullptr)->member)
+#define REC(type, member) \
+  Place { .offset = KE_OFFSETOF(type, member), .size = MEMBER_SIZE(type, member) }
+#define RECBITS(type, member, bits) \
+  Place { .offset = KE_OFFSETOF(type, member), .size = MEMBER_SIZE(type, member), .mask = bits }
+#define RECTEXT(type, member)                                                                   \
+  Place {                                                                                       \
+    .offset = KE_OFFSETOF(type, member), .size = MEMBER_SIZE(type, member), .inline_text = true \
+  }
+#define PROC(member) REC(ke_process, member)
+#define BITS(member, bits) RECBITS(ke_process, member, bits)
+#define TEXT(member) RECTEXT(ke_process, member)
+#define SPAN(member, cut) \
+  Place { .offset = KE_OFFSETOF(ke_process, member), .size = sizeof(ke_span), .cut_mask = cut }
+#define NOWHERE \
+  Place {}
+
+constexpr FieldDef MakeField(FieldDef def) {
+  const size_t dot = def.name.find('.');
+  def.group = def.name.substr(0, dot);
+  def.key = def.name.substr(dot + 1);
+  return def;
+}
+
+constexpr std::array<FieldDef, kFieldCount - 1> kFields = {{
+#define KE_FIELD(id_, name_, type_, source_, place_, ops_, classes_, doc_) \
+  MakeField({.id = id_,                                                    \
+             .name = name_,                                                \
+             .type = type_,                                                \
+             .source = source_,                                            \
+             .place = place_,                                              \
+             .ops = ops_,                                                  \
+             .classes = classes_,                                          \
+             .doc = doc_}),
+#include "sensor/event/fields.inc"
+#undef KE_FIELD
+}};
+
+constexpr bool GroupsAreContiguous() {
+  for (size_t i = 0; i < kFields.size(); ++i) {
+    for (size_t j = i + 2; j < kFields.size(); ++j) {
+      if (kFields[i].group == kFields[j].group && kFields[j - 1].group != kFields[j].group) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+static_assert(GroupsAreContiguous(), "the JSON encoder opens one object per group");
+
+using ClassFields = std::array<std::vector<const FieldDef*>, kEventClassCount>;
+
+const ClassFields& FieldsByClass() {
+  static const ClassFields* const table = [] {
+    auto* fields = new ClassFields;
+    for (const FieldDef& field : kFields) {
+      for (const ClassDef& cls : kClasses) {
+        if ((field.classes & C(cls.id)) != 0) {
+          (*fields)[static_cast<size_t>(cls.id)].push_back(&field);
+        }
+      }
+    }
+    return fields;
+  }();
+  return *table;
+}
+
+}  // namespace
+
+std::span<const ClassDef> Classes() { return kClasses; }
+
+const ClassDef& GetClass(EventClass id) { return kClasses[static_cast<size_t>(id) - 1]; }
+
+const ClassDef* FindClass(std::string_view name) {
+  for (const ClassDef& cls : kClasses) {
+    if (cls.name == name) return &cls;
+  }
+  return nullptr;
+}
+
+std::span<const FieldDef> Fields() { return kFields; }
+
+const FieldDef& GetField(FieldId id) { return kFields[static_cast<size_t>(id) - 1]; }
+
+const FieldDef* FindField(std::string_view name) {
+  for (const FieldDef& field : kFields) {
+    if (field.name == name) return &field;
+  }
+  return nullptr;
+}
+
+std::span<const FieldDef* const> FieldsOf(EventClass cls) {
+  return FieldsByClass()[static_cast<size_t>(cls)];
+}
+
+std::string_view TypeName(FieldType type) {
+  switch (type) {
+    case kUint:
+      return "uint";
+    case kInt:
+      return "int";
+    case kBool:
+      return "bool";
+    case kString:
+      return "string";
+    case kStringList:
+      return "string list";
+    case kDuration:
+      return "duration";
+    case kHex:
+      return "bit mask";
+    case kDevice:
+      return "device";
+  }
+  return "?";
+}
+
+}  // namespace kentry

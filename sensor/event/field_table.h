@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of event classes and their fields. Decoder, encoders, `kentry fields`,
+// docs/events.md (and the rule compiler) read it; nothing of it is listed a second time.
+#ifndef KENTRY_SENSOR_EVENT_FIELD_TABLE_H_
+#define KENTRY_SENSOR_EVENT_FIELD_TABLE_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "bpf/abi/event.h"
+
+namespace kentry {
+
+// Classes of events as users see them. The numeric values are part of the journal's format.
+enum class EventClass : uint8_t {
+  kNone = 0,
+  kProcessExec = 1,
+  kProcessFork = 2,
+  kProcessExit = 3,
+  kProcessExecFailed = 4,
+  kProcessExisting = 5,
+  kCgroup = 6,
+  kSensorStart = 7,
+  kSensorLoss = 8,
+  kSensorStop = 9,
+};
+inline constexpr int kEventClassCount = 10;
+
+struct ClassDef {
+  EventClass id = EventClass::kNone;
+  std::string_view name;        // "process.exec"
+  ke_type record = KE_INVALID;  // the kernel record it is made of; KE_INVALID = user space's own
+  std::string_view doc;
+};
+
+// All classes but kNone, in the order of their ids.
+std::span<const ClassDef> Classes();
+// The class's row; `id` must not be kNone.
+const ClassDef& GetClass(EventClass id);
+// The row with that name, or nullptr.
+const ClassDef* FindClass(std::string_view name);
+
+enum class FieldType : uint8_t {
+  kUint,
+  kInt,
+  kBool,
+  kString,      // any bytes but NUL
+  kStringList,  // NUL-terminated strings one after the other; the last one may lack its NUL
+  kDuration,    // nanoseconds
+  kHex,         // bit mask, printed in hexadecimal
+  kDevice,      // major << 20 | minor
+};
+
+// Whose record the value is read from.
+enum class FieldSource : uint8_t {
+  kEvent,    // the record of the event itself
+  kProcess,  // the image record of the process the event is about
+  kParent,   // the image record of that process's parent
+  kDerived,  // computed in user space; Place is empty
+};
+
+// Comparisons that the kernel filter can make on a field.
+enum KernelOp : uint8_t {
+  kOpNone = 0,
+  kOpEqual = 1,
+  kOpRange = 2,
+  kOpMask = 4,
+  kOpPrefix = 8,
+  kOpSuffix = 16,
+};
+
+// Where a value stands in its record. For strings and lists the place is a ke_span, or, with
+// `inline_text`, a NUL-padded array.
+struct Place {
+  uint16_t offset = 0;
+  uint16_t size = 0;  // 0 = nowhere
+  bool inline_text = false;
+  uint32_t mask = 0;      // kBool: true when any of these bits is set
+  uint32_t cut_mask = 0;  // strings, lists: bits in ke_process.flags that say "cut"
+};
+
+enum class FieldId : uint16_t {
+  kInvalid = 0,
+#define KE_FIELD(id, name, type, source, place, ops, classes, doc) id,
+#include "sensor/event/fields.inc"
+#undef KE_FIELD
+  kCount,
+};
+inline constexpr int kFieldCount = static_cast<int>(FieldId::kCount);
+
+struct FieldDef {
+  FieldId id = FieldId::kInvalid;
+  std::string_view name;   // "process.binary": group and key
+  std::string_view group;  // "process"
+  std::string_view key;    // "binary"
+  FieldType type = FieldType::kUint;
+  FieldSource source = FieldSource::kDerived;
+  Place place;
+  uint8_t ops = kOpNone;  // KernelOp bits
+  uint32_t classes = 0;   // bit (1 << EventClass)
+  std::string_view doc;
+};
+
+// All fields in the order of their ids; fields of a group are neighbours.
+std::span<const FieldDef> Fields();
+// The field's row; `id` must be a real field.
+const FieldDef& GetField(FieldId id);
+// The row with that full name, or nullptr.
+const FieldDef* FindField(std::string_view name);
+// The fields that events of `cls` may carry, in the order of their ids.
+std::span<const FieldDef* const> FieldsOf(EventClass cls);
+// "uint", "string list", … as the documents call the type.
+std::string_view TypeName(FieldType type);
+
+}  // namespace kentry
+
+#endif  // KENTRY_SENSOR_EVENT_FIELD_TABLE_H_

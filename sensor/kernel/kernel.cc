@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/kernel/kernel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "fmt/format.h"
+#include "ke_base.skel.h"
+#include "ke_failed_fexit.skel.h"
+#include "ke_failed_kret.skel.h"
+#include "ke_script.skel.h"
+#include "sensor/kernel/libbpf_log.h"
+#include "sensor/kernel/sizes.h"
+#include "sensor/util/status.h"
+
+namespace kentry {
+namespace {
+
+template <auto kDestroy>
+struct Destroy {
+  template <typename T>
+  void operator()(T* object) const {
+    kDestroy(object);
+  }
+};
+using Base = std::unique_ptr<ke_base, Destroy<&ke_base::destroy>>;
+using Script = std::unique_ptr<ke_script, Destroy<&ke_script::destroy>>;
+using Fexit = std::unique_ptr<ke_failed_fexit, Destroy<&ke_failed_fexit::destroy>>;
+using Kret = std::unique_ptr<ke_failed_kret, Destroy<&ke_failed_kret::destroy>>;
+using Link = std::unique_ptr<bpf_link, Destroy<&bpf_link__destroy>>;
+
+struct Functions {
+  const char* execve;
+  const char* execveat;
+  const char* execve32;
+  const char* execveat32;
+};
+#if defined(__x86_64__)
+constexpr Functions kExecFunctions = {"__x64_sys_execve", "__x64_sys_execveat",
+                                      "__ia32_compat_sys_execve", "__ia32_compat_sys_execveat"};
+#else
+constexpr Functions kExecFunctions = {"__arm64_sys_execve", "__arm64_sys_execveat",
+                                      "__arm64_compat_sys_execve", "__arm64_compat_sys_execveat"};
+#endif
+
+std::string Errno(int err) { return std::strerror(err < 0 ? -err : err); }
+
+// Cheap tests that turn the usual refusals into a sentence.
+absl::Status CheckHost() {
+  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
+    return absl::FailedPreconditionError(
+        "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs 5.10 or later built with "
+        "CONFIG_DEBUG_INFO_BTF");
+  }
+  if (geteuid() != 0) {
+    return absl::PermissionDeniedError(
+        "loading BPF programs needs root (CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE)");
+  }
+  if (getpagesize() != 4096) {
+    return absl::FailedPreconditionError(
+        fmt::format("pages of {} bytes; only 4096 is supported", getpagesize()));
+  }
+  return absl::OkStatus();
+}
+
+void RaiseMemlock() {
+  // 5.10 accounts maps to RLIMIT_MEMLOCK; 5.11 and later to the memory cgroup.
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  (void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+}
+
+constexpr std::array<std::string_view, KE_SITE_MAX> kSiteNames = {
+    "scratch_lookup",   "ring_lookup",    "process_table_full", "process_entry_missing",
+    "args_read",        "env_read",       "path_read",          "path_too_deep",
+    "path_unstable",    "script_read",    "creds_read",         "cgroup_path_read",
+    "failed_path_read", "chain_overflow", "iterator_write",
+};
+
+}  // namespace
+
+std::string_view SiteName(int site) {
+  const std::string_view name = kSiteNames[static_cast<size_t>(site)];
+  return name.empty() ? "reserved" : name;
+}
+
+class Kernel::Impl {
+ public:
+  ~Impl() {
+    if (stats_ != nullptr) munmap(stats_, stats_bytes_);
+    if (reader_ != nullptr) munmap(reader_, static_cast<size_t>(getpagesize()));
+  }
+
+  absl::Status Load(const KernelOptions& options);
+  absl::Status Attach();
+  void Detach() { links_.clear(); }
+  absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
+  std::vector<ProgramInfo> Programs() const;
+  uint64_t Missed(ke_type type) const;
+  KernelMemory Memory() const;
+
+  int cpus_ = 0;
+  RingSizes sizes_;
+  std::unique_ptr<RingReader> rings_;
+  ke_cpu_stats* stats_ = nullptr;
+  size_t stats_bytes_ = 0;
+  ke_reader* reader_ = nullptr;
+  std::vector<Backend> backends_;
+
+ private:
+  absl::Status LoadBase(const KernelOptions& options);
+  absl::Status MakeRings();
+  absl::Status MapShared();
+  void LoadScript();
+  void LoadFailedExec();
+  absl::Status AttachOne(bpf_program* program, std::string_view what);
+  std::vector<const bpf_object*> Objects() const;
+  // Gives `object` the maps that the base object has by the same name.
+  void ShareMaps(bpf_object* object) const;
+  template <typename Skeleton>
+  std::string TryLoad(Skeleton* skeleton, bpf_object* object);
+
+  Base base_;
+  Script script_;
+  Fexit fexit_;
+  Kret kret_;
+  std::vector<Fd> ring_fds_;  // bulk of each CPU, then priority of each CPU
+  std::vector<Link> links_;
+};
+
+absl::Status Kernel::Impl::Load(const KernelOptions& options) {
+  RETURN_IF_ERROR(CheckHost());
+  RaiseMemlock();
+  cpus_ = libbpf_num_possible_cpus();
+  if (cpus_ <= 0) return ErrnoError(-cpus_, "count the CPUs");
+  struct sysinfo info {};
+  sysinfo(&info);
+  sizes_ = DefaultRingSizes(uint64_t{info.totalram} * info.mem_unit, cpus_);
+  if (options.ring_bytes != 0) sizes_.bulk = RoundBulkBytes(options.ring_bytes);
+  if (options.prio_ring_bytes != 0) sizes_.prio = RoundPrioBytes(options.prio_ring_bytes);
+  RETURN_IF_ERROR(LoadBase(options));
+  RETURN_IF_ERROR(MakeRings());
+  RETURN_IF_ERROR(MapShared());
+  LoadScript();
+  LoadFailedExec();
+  return absl::OkStatus();
+}
+
+// Addresses of kernel symbols, 0 where the kernel doesn't tell.
+static void FindSymbols(std::span<const std::pair<std::string_view, uint64_t*>> wanted) {
+  FILE* file = std::fopen("/proc/kallsyms", "re");
+  if (file == nullptr) return;
+  char line[512];
+  size_t left = wanted.size();
+  while (left > 0 && std::fgets(line, sizeof(line), file) != nullptr) {
+    unsigned long long address = 0;
+    char name[256];
+    if (std::sscanf(line, "%llx %*c %255s", &address, name) != 2) continue;
+    for (const auto& [symbol, value] : wanted) {
+      if (symbol != name) continue;
+      *value = address;
+      --left;
+    }
+  }
+  std::fclose(file);
+}
+
+absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
+  LibbpfLog log;
+  base_ = Base(ke_base::open());
+  if (base_ == nullptr) return ErrnoError(errno, "open the base BPF object");
+  base_->rodata->ke_cfg_wake_bytes = sizes_.bulk / 4;
+  base_->rodata->ke_cfg_cgroup_subsys = options.cgroup_subsys;
+  base_->rodata->ke_cfg_cgroup_hier = options.cgroup_hierarchy;
+  base_->rodata->ke_cfg_env_max = options.environment ? KE_ENV_MAX : 0;
+  base_->rodata->ke_cfg_iter_slot = static_cast<uint32_t>(cpus_);
+  uint64_t rename_lock = 0;
+  uint64_t mount_lock = 0;
+  const std::array<std::pair<std::string_view, uint64_t*>, 2> symbols = {
+      {{"rename_lock", &rename_lock}, {"mount_lock", &mount_lock}}};
+  FindSymbols(symbols);
+  base_->rodata->ke_cfg_rename_lock = rename_lock;
+  base_->rodata->ke_cfg_mount_lock = mount_lock;
+  const auto cpus = static_cast<uint32_t>(cpus_);
+  bpf_map__set_max_entries(base_->maps.ke_rings_bulk, cpus);
+  bpf_map__set_max_entries(base_->maps.ke_rings_prio, cpus);
+  bpf_map__set_max_entries(base_->maps.ke_stats, cpus);
+  bpf_map__set_max_entries(base_->maps.ke_scratch, cpus + 1);
+  bpf_map__set_max_entries(base_->maps.ke_procs, options.max_processes);
+  if (const int err = ke_base::load(base_.get()); err != 0) {
+    if (err == -EPERM || err == -EACCES) {
+      return absl::PermissionDeniedError(
+          fmt::format("the kernel refuses BPF programs ({}): {}", Errno(err), log.text()));
+    }
+    return absl::FailedPreconditionError(
+        fmt::format("the kernel refuses the base programs ({}): {}", Errno(err), log.text()));
+  }
+  for (const char* name : {"process.exec", "process.fork", "process.exit", "cgroup.change"}) {
+    backends_.push_back(
+        {.feature = name, .name = "raw tracepoint (BTF)", .available = true, .chosen = true});
+  }
+  backends_.push_back(
+      {.feature = "process.existing", .name = "task iterator", .available = true, .chosen = true});
+  return absl::OkStatus();
+}
+
+absl::Status Kernel::Impl::MakeRings() {
+  std::vector<int> fds;
+  std::vector<uint32_t> sizes;
+  for (const bool prio : {false, true}) {
+    const bpf_map* outer = prio ? base_->maps.ke_rings_prio : base_->maps.ke_rings_bulk;
+    const uint32_t bytes = prio ? sizes_.prio : sizes_.bulk;
+    for (uint32_t cpu = 0; cpu < static_cast<uint32_t>(cpus_); ++cpu) {
+      const Fd& ring = ring_fds_.emplace_back(bpf_map_create(
+          BPF_MAP_TYPE_RINGBUF, prio ? "ke_ring_prio" : "ke_ring_bulk", 0, 0, bytes, nullptr));
+      if (!ring.valid()) {
+        return ErrnoError(errno, fmt::format("make a ring of {} bytes for cpu {}", bytes, cpu));
+      }
+      const int fd = ring.get();
+      if (bpf_map_update_elem(bpf_map__fd(outer), &cpu, &fd, BPF_ANY) != 0) {
+        return ErrnoError(errno, "put a ring into its map");
+      }
+      fds.push_back(fd);
+      sizes.push_back(bytes);
+    }
+  }
+  const size_t page = static_cast<size_t>(getpagesize());
+  void* shared = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED,
+                      bpf_map__fd(base_->maps.ke_reader), 0);
+  if (shared == MAP_FAILED) return ErrnoError(errno, "map the reader's state");
+  reader_ = static_cast<ke_reader*>(shared);
+  ASSIGN_OR_RETURN(rings_, RingReader::Create(fds, sizes, reader_));
+  return absl::OkStatus();
+}
+
+absl::Status Kernel::Impl::MapShared() {
+  const size_t page = static_cast<size_t>(getpagesize());
+  stats_bytes_ = (sizeof(ke_cpu_stats) * static_cast<size_t>(cpus_) + page - 1) / page * page;
+  void* at =
+      mmap(nullptr, stats_bytes_, PROT_READ, MAP_SHARED, bpf_map__fd(base_->maps.ke_stats), 0);
+  if (at == MAP_FAILED) return ErrnoError(errno, "map the kernel's counters");
+  stats_ = static_cast<ke_cpu_stats*>(at);
+  return absl::OkStatus();
+}
+
+void Kernel::Impl::ShareMaps(bpf_object* object) const {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::string_view name = bpf_map__name(map);
+    if (!name.starts_with("ke_") || name.find('.') != std::string_view::npos) continue;
+    const bpf_map* shared = bpf_object__find_map_by_name(base_->obj, bpf_map__name(map));
+    if (shared != nullptr) bpf_map__reuse_fd(map, bpf_map__fd(shared));
+  }
+}
+
+// Loads an opened skeleton with the base object's maps; returns why not, or "".
+template <typename Skeleton>
+std::string Kernel::Impl::TryLoad(Skeleton* skeleton, bpf_object* object) {
+  LibbpfLog log;
+  ShareMaps(object);
+  const int err = Skeleton::load(skeleton);
+  if (err == 0) return "";
+  return fmt::format("{} ({})", Errno(err), log.Reason());
+}
+
+void Kernel::Impl::LoadScript() {
+  Backend fentry{.feature = "process.interpreters", .name = "fentry security_bprm_check"};
+  Backend derived{.feature = "process.interpreters",
+                  .name = "derived from argv",
+                  .available = true,
+                  .cost = "an interpreter's option can't be told from an interpreter"};
+  script_ = Script(ke_script::open());
+  fentry.reason = script_ ? TryLoad(script_.get(), script_->obj) : Errno(errno);
+  if (fentry.reason.empty()) {
+    fentry.available = fentry.chosen = true;
+    derived.reason = "a better one is in use";
+    derived.cost.clear();
+  } else {
+    script_.reset();
+    derived.chosen = true;
+  }
+  backends_.push_back(fentry);
+  backends_.push_back(derived);
+}
+
+void Kernel::Impl::LoadFailedExec() {
+  Backend best{.feature = "process.exec_failed", .name = "fexit on the exec system calls"};
+  Backend second{.feature = "process.exec_failed", .name = "kretprobe on the exec system calls"};
+  fexit_ = Fexit(ke_failed_fexit::open());
+  if (fexit_ != nullptr) {
+    bpf_program__set_attach_target(fexit_->progs.execve__fexit, 0, kExecFunctions.execve);
+    bpf_program__set_attach_target(fexit_->progs.execveat__fexit, 0, kExecFunctions.execveat);
+    bpf_program__set_attach_target(fexit_->progs.execve32__fexit, 0, kExecFunctions.execve32);
+    bpf_program__set_attach_target(fexit_->progs.execveat32__fexit, 0, kExecFunctions.execveat32);
+    best.reason = TryLoad(fexit_.get(), fexit_->obj);
+  } else {
+    best.reason = Errno(errno);
+  }
+  if (best.reason.empty()) {
+    best.available = best.chosen = true;
+    second.reason = "a better one is in use";
+  } else {
+    fexit_.reset();
+    kret_ = Kret(ke_failed_kret::open());
+    second.reason = kret_ ? TryLoad(kret_.get(), kret_->obj) : Errno(errno);
+    second.available = second.chosen = second.reason.empty();
+    if (!second.available) {
+      kret_.reset();
+      second.cost = "failed execs are not seen";
+    }
+  }
+  backends_.push_back(best);
+  backends_.push_back(second);
+}
+
+absl::Status Kernel::Impl::AttachOne(bpf_program* program, std::string_view what) {
+  LibbpfLog log;
+  Link link(bpf_program__attach(program));
+  if (link == nullptr) {
+    const int err = errno;
+    return ErrnoError(err, fmt::format("attach {}: {}", what, log.Reason()));
+  }
+  links_.push_back(std::move(link));
+  return absl::OkStatus();
+}
+
+absl::Status Kernel::Impl::Attach() {
+  if (script_ != nullptr) RETURN_IF_ERROR(AttachOne(script_->progs.chain__fentry, "bprm_check"));
+  auto& base = base_->progs;
+  for (bpf_program* program :
+       {base.cgroup_mkdir__tp_btf, base.cgroup_rmdir__tp_btf, base.cgroup_rename__tp_btf,
+        base.cgroup_attach__tp_btf, base.exit__tp_btf, base.exec__tp_btf, base.fork__tp_btf}) {
+    RETURN_IF_ERROR(AttachOne(program, bpf_program__name(program)));
+  }
+  if (fexit_ != nullptr) {
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, fexit_->obj) {
+      RETURN_IF_ERROR(AttachOne(program, bpf_program__name(program)));
+    }
+  }
+  if (kret_ == nullptr) return absl::OkStatus();
+  const std::array<std::pair<bpf_program*, const char*>, 4> probes = {{
+      {kret_->progs.execve__kretprobe, kExecFunctions.execve},
+      {kret_->progs.execveat__kretprobe, kExecFunctions.execveat},
+      {kret_->progs.execve32__kretprobe, kExecFunctions.execve32},
+      {kret_->progs.execveat32__kretprobe, kExecFunctions.execveat32},
+  }};
+  for (const auto& [program, function] : probes) {
+    LibbpfLog log;
+    Link link(bpf_program__attach_kprobe(program, /*retprobe=*/true, function));
+    if (link == nullptr) {
+      // Kprobes can load and still be refused here; the class is then not available.
+      Backend& backend = backends_.back();
+      backend.available = backend.chosen = false;
+      backend.reason = fmt::format("{} ({})", Errno(errno), log.Reason());
+      backend.cost = "failed execs are not seen";
+      break;
+    }
+    links_.push_back(std::move(link));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Kernel::Impl::ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink) {
+  Link link(bpf_program__attach_iter(base_->progs.existing__iter, nullptr));
+  if (link == nullptr) return ErrnoError(errno, "attach the task iterator");
+  const Fd iter(bpf_iter_create(bpf_link__fd(link.get())));
+  if (!iter.valid()) return ErrnoError(errno, "start the task iterator");
+  std::vector<uint8_t> buffer;
+  std::array<uint8_t, 65536> chunk;
+  while (true) {
+    const ssize_t got = read(iter.get(), chunk.data(), chunk.size());
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) return ErrnoError(errno, "read the task iterator");
+    buffer.insert(buffer.end(), chunk.begin(), chunk.begin() + got);
+    size_t at = 0;
+    while (buffer.size() - at >= sizeof(ke_hdr)) {
+      ke_hdr hdr;
+      std::memcpy(&hdr, buffer.data() + at, sizeof(hdr));
+      if (hdr.size < sizeof(ke_hdr)) return absl::DataLossError("task iterator: record of no size");
+      if (buffer.size() - at < hdr.size) break;
+      // A copy of its own: records in the stream are not aligned.
+      const std::vector<uint8_t> record(buffer.begin() + static_cast<ptrdiff_t>(at),
+                                        buffer.begin() + static_cast<ptrdiff_t>(at + hdr.size));
+      sink(record);
+      at += hdr.size;
+    }
+    buffer.erase(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(at));
+    if (got == 0) return absl::OkStatus();
+  }
+}
+
+std::vector<const bpf_object*> Kernel::Impl::Objects() const {
+  std::vector<const bpf_object*> objects = {base_->obj};
+  if (script_ != nullptr) objects.push_back(script_->obj);
+  if (fexit_ != nullptr) objects.push_back(fexit_->obj);
+  if (kret_ != nullptr) objects.push_back(kret_->obj);
+  return objects;
+}
+
+std::vector<ProgramInfo> Kernel::Impl::Programs() const {
+  std::vector<ProgramInfo> programs;
+  for (const bpf_object* object : Objects()) {
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, object) {
+      bpf_prog_info info{};
+      uint32_t len = sizeof(info);
+      if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) != 0) continue;
+      programs.push_back({.name = bpf_program__name(program),
+                          .id = info.id,
+                          .verified_insns = info.verified_insns,
+                          .recursion_misses = info.recursion_misses});
+    }
+  }
+  return programs;
+}
+
+uint64_t Kernel::Impl::Missed(ke_type type) const {
+  const auto misses = [](const bpf_program* program) -> uint64_t {
+    bpf_prog_info info{};
+    uint32_t len = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) != 0) return 0;
+    return info.recursion_misses;
+  };
+  const auto& base = base_->progs;
+  uint64_t missed = 0;
+  switch (type) {
+    case KE_EXEC:
+      return misses(base.exec__tp_btf);
+    case KE_FORK:
+      return misses(base.fork__tp_btf);
+    case KE_EXIT:
+      return misses(base.exit__tp_btf);
+    case KE_CGROUP:
+      return misses(base.cgroup_mkdir__tp_btf) + misses(base.cgroup_rmdir__tp_btf) +
+             misses(base.cgroup_rename__tp_btf);
+    case KE_CGROUP_MOVE:
+      return misses(base.cgroup_attach__tp_btf);
+    case KE_EXEC_FAILED: {
+      const bpf_object* object = fexit_ ? fexit_->obj : kret_ ? kret_->obj : nullptr;
+      bpf_program* program = nullptr;
+      if (object == nullptr) return 0;
+      bpf_object__for_each_program(program, object) missed += misses(program);
+      return missed;
+    }
+    case KE_INVALID:
+    case KE_EXISTING:
+    case KE_TYPE_MAX:
+      return 0;
+  }
+  return 0;
+}
+
+KernelMemory Kernel::Impl::Memory() const {
+  KernelMemory memory;
+  memory.ring_bytes = (uint64_t{sizes_.bulk} + sizes_.prio) * static_cast<uint64_t>(cpus_);
+  for (const bpf_object* object : Objects()) {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object) {
+      // Shared maps count once, in the base object.
+      if (object != base_->obj &&
+          bpf_object__find_map_by_name(base_->obj, bpf_map__name(map)) != nullptr) {
+        continue;
+      }
+      const std::string path = fmt::format("/proc/self/fdinfo/{}", bpf_map__fd(map));
+      FILE* file = std::fopen(path.c_str(), "re");
+      if (file == nullptr) continue;
+      char line[128];
+      unsigned long long bytes = 0;
+      while (std::fgets(line, sizeof(line), file) != nullptr) {
+        if (std::sscanf(line, "memlock: %llu", &bytes) == 1) memory.map_bytes += bytes;
+      }
+      std::fclose(file);
+    }
+  }
+  return memory;
+}
+
+Kernel::Kernel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Kernel::~Kernel() = default;
+
+absl::StatusOr<std::unique_ptr<Kernel>> Kernel::Load(const KernelOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  RETURN_IF_ERROR(impl->Load(options));
+  return std::unique_ptr<Kernel>(new Kernel(std::move(impl)));
+}
+
+absl::Status Kernel::Attach() { return impl_->Attach(); }
+void Kernel::Detach() { impl_->Detach(); }
+absl::Status Kernel::ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink) {
+  return impl_->ForEachExisting(sink);
+}
+RingReader& Kernel::rings() { return *impl_->rings_; }
+int Kernel::cpu_count() const { return impl_->cpus_; }
+const ke_cpu_stats& Kernel::stats(int cpu) const { return impl_->stats_[cpu]; }
+uint64_t Kernel::wakeups() const { return impl_->reader_->wakeups; }
+uint32_t Kernel::ring_bytes() const { return impl_->sizes_.bulk; }
+uint32_t Kernel::prio_ring_bytes() const { return impl_->sizes_.prio; }
+const std::vector<Backend>& Kernel::backends() const { return impl_->backends_; }
+std::vector<ProgramInfo> Kernel::Programs() const { return impl_->Programs(); }
+uint64_t Kernel::Missed(ke_type type) const { return impl_->Missed(type); }
+KernelMemory Kernel::Memory() const { return impl_->Memory(); }
+
+}  // namespace kentry

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KENTRY_SENSOR_KERNEL_KERNEL_H_
+#define KENTRY_SENSOR_KERNEL_KERNEL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "bpf/abi/maps.h"
+#include "sensor/kernel/ring_reader.h"
+
+namespace kentry {
+
+struct KernelOptions {
+  uint32_t ring_bytes = 0;  // per CPU; 0 = by memory and CPUs; else rounded up to a power of two
+  uint32_t prio_ring_bytes = 0;  // the same for the priority ring
+  uint32_t max_processes = 32768;
+  int cgroup_subsys = -1;    // see CgroupMount
+  int cgroup_hierarchy = 0;  // 0 = the v2 hierarchy
+  bool environment = true;   // send the environment along with an exec
+};
+
+// One way of seeing one thing, and what this kernel makes of it.
+struct Backend {
+  std::string feature;  // "process.exec", or "process.interpreters" for a part of a class
+  std::string name;     // "raw tracepoint sched_process_exec"
+  bool available = false;
+  bool chosen = false;
+  std::string reason;  // why it isn't available or not chosen
+  std::string cost;    // what is missing when a lesser one is chosen, or nothing is
+};
+
+// What the verifier says of a loaded program.
+struct ProgramInfo {
+  std::string name;
+  uint32_t id = 0;
+  uint32_t verified_insns = 0;    // 0 on kernels before 5.16, which don't tell
+  uint64_t recursion_misses = 0;  // runs that the kernel skipped; 0 before 5.12
+};
+
+struct KernelMemory {
+  uint64_t map_bytes = 0;   // memlock figure of all maps but the rings
+  uint64_t ring_bytes = 0;  // data pages of the rings
+};
+
+// The loaded BPF side. Hooks are detached and maps freed when it goes, unless noted. One thread,
+// except stats(), which any may read.
+class Kernel {
+ public:
+  // Loads the objects that this kernel takes, best backend first; nothing is attached yet.
+  // kFailedPrecondition: this kernel can't run it; the text says what is missing.
+  // kPermissionDenied: it could, for another user.
+  static absl::StatusOr<std::unique_ptr<Kernel>> Load(const KernelOptions& options);
+  ~Kernel();
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  // Attaches every chosen hook. Records flow from then on.
+  absl::Status Attach();
+  // Detaches every hook; what is in the rings stays readable, counters stop.
+  void Detach();
+
+  // Reads every process that exists, as KE_EXISTING records. Call after Attach.
+  absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
+
+  RingReader& rings();
+  int cpu_count() const;
+  // Live counters of a CPU, mapped from the kernel; cpu < cpu_count().
+  const ke_cpu_stats& stats(int cpu) const;
+  uint64_t wakeups() const;
+  uint32_t ring_bytes() const;
+  uint32_t prio_ring_bytes() const;
+
+  const std::vector<Backend>& backends() const;
+  // Programs as the kernel lists them now.
+  std::vector<ProgramInfo> Programs() const;
+  // Runs of the class's programs that the kernel skipped, since Attach.
+  uint64_t Missed(ke_type type) const;
+  KernelMemory Memory() const;
+
+ private:
+  class Impl;
+  explicit Kernel(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Name of a helper-failure site, as metrics call it.
+std::string_view SiteName(int site);
+
+}  // namespace kentry
+
+#endif  // KENTRY_SENSOR_KERNEL_KERNEL_H_

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/pipeline/pipeline.h"
+
+#include <sys/eventfd.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "fmt/format.h"
+#include "sensor/pipeline/proc_files.h"
+#include "sensor/util/clock.h"
+#include "sensor/util/status.h"
+#include "sensor/workload/cgroup_walk.h"
+
+namespace kentry {
+namespace {
+
+// How long a record waits for an older one of another CPU: longer than a hook runs.
+constexpr uint64_t kHoldBackNs = 2 * kMillisecond;
+constexpr int kShortestWaitMs = 10;
+constexpr int kLongestWaitMs = 250;
+constexpr uint64_t kHousekeepingNs = kSecond;
+constexpr uint64_t kResyncNs = 5 * kSecond;
+// A malformed record has no number that could be trusted.
+constexpr std::string_view kRingFull = "ring_full";
+constexpr std::string_view kHookMissed = "hook_missed";
+constexpr std::string_view kMalformed = "malformed";
+
+std::string_view ClassNameOf(uint16_t type) {
+  for (const ClassDef& cls : Classes()) {
+    if (cls.record == type && cls.record != KE_INVALID) return cls.name;
+  }
+  return type == KE_CGROUP_MOVE ? "cgroup.move" : "unknown";
+}
+
+}  // namespace
+
+std::vector<std::string> PipelineOptions::DefaultEnvNames() {
+  return {"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "LD_DEBUG_OUTPUT", "GCONV_PATH"};
+}
+
+Pipeline::Pipeline(PipelineOptions options, Journal* journal, std::unique_ptr<Kernel> kernel)
+    : options_(std::move(options)),
+      journal_(*journal),
+      kernel_(std::move(kernel)),
+      processes_(options_.processes),
+      cgroups_(options_.cgroups),
+      maker_(&processes_, &cgroups_, options_.env_names),
+      accounting_(kernel_->cpu_count()),
+      snapshot_(static_cast<size_t>(kernel_->cpu_count())),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Start(PipelineOptions options,
+                                                          Journal* journal) {
+  std::string mount_path;
+  if (auto mount = FindCgroupMount(); mount.ok()) {
+    mount_path = mount->path;
+    options.kernel.cgroup_subsys = mount->subsys_index;
+    options.kernel.cgroup_hierarchy = mount->hierarchy_id;
+  }
+  options.kernel.environment = !options.env_names.empty();
+  ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, Kernel::Load(options.kernel));
+  std::unique_ptr<Pipeline> pipeline(new Pipeline(std::move(options), journal, std::move(kernel)));
+  if (!pipeline->wake_.valid()) return ErrnoError(errno, "eventfd");
+  pipeline->cgroup_mount_ = std::move(mount_path);
+  RETURN_IF_ERROR(pipeline->kernel_->rings().AddWakeFd(pipeline->wake_.get()));
+  RETURN_IF_ERROR(pipeline->kernel_->Attach());
+  RETURN_IF_ERROR(pipeline->ReadWhatExists());
+  return pipeline;
+}
+
+absl::Status Pipeline::ReadWhatExists() {
+  utsname names{};
+  uname(&names);
+  host_ = names.nodename;
+  release_ = names.release;
+  boot_id_ = ReadLine("/proc/sys/kernel/random/boot_id");
+  maker_.set_wall_offset(static_cast<int64_t>(NowNs(CLOCK_REALTIME) - BootNowNs()));
+  AppendSensorEvent(EventClass::kSensorStart);
+  RETURN_IF_ERROR(WalkCgroupMount());
+  RETURN_IF_ERROR(ReadProcesses());
+  journal_.Commit();
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::WalkCgroupMount() {
+  if (cgroup_mount_.empty()) return absl::OkStatus();
+  // An incomplete walk is no reason not to start: what is missing shows as cgroup.unknown.
+  (void)WalkCgroups(cgroup_mount_,
+                    [this](uint64_t id, std::string_view path) { cgroups_.Add(id, path); });
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::ReadProcesses() {
+  return kernel_->ForEachExisting([this](std::span<const uint8_t> record) {
+    if (CheckRecord(record) != RecordError::kNone) {
+      ++stats_.malformed;
+      return;
+    }
+    OnExisting(record);
+  });
+}
+
+void Pipeline::OnExisting(std::span<const uint8_t> record) {
+  const std::vector<uint8_t> complete = WithArguments(record);
+  const Process* process = processes_.OnExisting(complete);
+  if (process != nullptr) Emit(EventClass::kProcessExisting, complete, process);
+}
+
+void Pipeline::OnCgroup(std::span<const uint8_t> record) {
+  const auto& rec = As<ke_cgroup>(record);
+  const std::string_view path = SpanText(record, rec.path);
+  if (rec.op == KE_CGROUP_MKDIR) {
+    cgroups_.Add(rec.id, path);
+  } else if (rec.op == KE_CGROUP_RENAME) {
+    cgroups_.Rename(rec.id, path);
+  } else {
+    cgroups_.Remove(rec.id, rec.hdr.ktime_ns);
+  }
+  Append(maker_.MakeCgroup(record));
+}
+
+void Pipeline::OnRecord(std::span<const uint8_t> record) {
+  if (const RecordError error = CheckRecord(record); error != RecordError::kNone) {
+    ++stats_.malformed;
+    ReportLoss({.first = 1, .last = 1}, kMalformed);
+    return;
+  }
+  const ke_hdr& hdr = RecordHeader(record);
+  accounting_.OnRecord(hdr);
+  switch (static_cast<ke_type>(hdr.type)) {
+    case KE_EXEC:
+      return Emit(EventClass::kProcessExec, record, processes_.OnExec(record));
+    case KE_FORK:
+      return Emit(EventClass::kProcessFork, record, processes_.OnFork(As<ke_fork>(record)));
+    case KE_EXIT:
+      return Emit(EventClass::kProcessExit, record, processes_.OnExit(As<ke_exit>(record)));
+    case KE_EXEC_FAILED: {
+      const auto& failed = As<ke_exec_failed>(record);
+      return Emit(EventClass::kProcessExecFailed, record,
+                  processes_.FindOrUnknown({failed.tgid, failed.start_ns}));
+    }
+    case KE_CGROUP:
+      return OnCgroup(record);
+    case KE_CGROUP_MOVE:
+      return processes_.OnCgroupMove(As<ke_cgroup_move>(record));
+    case KE_EXISTING:
+    case KE_INVALID:
+    case KE_TYPE_MAX:
+      return;
+  }
+}
+
+void Pipeline::Emit(EventClass cls, std::span<const uint8_t> record, const Process* process) {
+  if (process == nullptr) return;  // told before
+  Append(maker_.Make(cls, record, *process));
+}
+
+void Pipeline::Append(EventView event) {
+  journal_.Append(event);
+  ++stats_.events;
+}
+
+void Pipeline::AppendSensorEvent(EventClass cls) {
+  EventBuilder& event = maker_.Begin(cls, BootNowNs());
+  event.AddText(FieldId::kSensorVersion, options_.version);
+  event.AddText(FieldId::kSensorKernel, release_);
+  event.AddText(FieldId::kSensorBootId, boot_id_);
+  event.AddText(FieldId::kSensorHost, host_);
+  if (cls == EventClass::kSensorStop) {
+    event.AddNumber(FieldId::kSensorEventCount, stats_.events);
+    event.AddNumber(FieldId::kSensorLost, stats_.lost);
+  }
+  Append(maker_.Finish());
+}
+
+void Pipeline::ReportLoss(const LostRange& range, std::string_view reason) {
+  const bool numbered = reason == kRingFull;
+  const uint64_t count = range.count();
+  stats_.lost += count;
+  EventBuilder& event = maker_.Begin(EventClass::kSensorLoss, BootNowNs());
+  event.AddText(FieldId::kLossClass, ClassNameOf(range.type));
+  event.AddNumber(FieldId::kLossCpu, range.cpu);
+  event.AddNumber(FieldId::kLossFirst, numbered ? range.first : 0);
+  event.AddNumber(FieldId::kLossLast, numbered ? range.last : 0);
+  event.AddNumber(FieldId::kLossCount, count);
+  event.AddText(FieldId::kLossReason, reason);
+  Append(maker_.Finish());
+  if (range.type == KE_CGROUP || range.type == KE_CGROUP_MOVE) resync_cgroups_ = true;
+  resync_processes_ = true;
+}
+
+// The kernel skips a hook that is running already on that CPU (recursion guard).
+void Pipeline::CheckMissed() {
+  for (int type = KE_EXEC; type <= KE_CGROUP_MOVE; ++type) {
+    const uint64_t now = kernel_->Missed(static_cast<ke_type>(type));
+    uint64_t& before = missed_[static_cast<size_t>(type)];
+    if (now <= before) continue;
+    ReportLoss({.type = static_cast<uint16_t>(type), .first = 1, .last = now - before},
+               kHookMissed);
+    before = now;
+  }
+}
+
+uint64_t Pipeline::Poll(uint64_t until_ns) {
+  // Counters first: what they say was lost can then not be in the rings any more.
+  for (int cpu = 0; cpu < kernel_->cpu_count(); ++cpu) {
+    snapshot_[static_cast<size_t>(cpu)] = kernel_->stats(cpu);
+  }
+  const uint64_t count =
+      kernel_->rings().Drain(until_ns, [this](std::span<const uint8_t> r) { OnRecord(r); });
+  for (uint32_t cpu = 0; cpu < snapshot_.size(); ++cpu) {
+    accounting_.Reconcile(cpu, snapshot_[cpu],
+                          [this](const LostRange& range) { ReportLoss(range, kRingFull); });
+  }
+  stats_.late = kernel_->rings().stats().out_of_order;
+  journal_.Commit();
+  return count;
+}
+
+void Pipeline::Housekeeping(uint64_t now_ns) {
+  if (now_ns < next_housekeeping_ns_) return;
+  next_housekeeping_ns_ = now_ns + kHousekeepingNs;
+  maker_.set_wall_offset(static_cast<int64_t>(NowNs(CLOCK_REALTIME) - BootNowNs()));
+  CheckMissed();
+  processes_.Sweep(now_ns);
+  cgroups_.Sweep(now_ns);
+  if ((resync_processes_ || resync_cgroups_) && now_ns >= next_resync_ns_) Resync(now_ns);
+}
+
+// After a loss the tables may be wrong: the iterator and the walk say how things stand.
+void Pipeline::Resync(uint64_t now_ns) {
+  next_resync_ns_ = now_ns + kResyncNs;
+  if (resync_cgroups_) {
+    cgroups_.StartResync();
+    (void)WalkCgroupMount();
+    cgroups_.FinishResync(now_ns);
+  }
+  processes_.StartResync();
+  if (ReadProcesses().ok()) processes_.FinishResync(now_ns);
+  resync_processes_ = resync_cgroups_ = false;
+}
+
+void Pipeline::Run() {
+  int wait_ms = kShortestWaitMs;
+  while (!stop_.load(std::memory_order_relaxed)) {
+    const uint64_t now = BootNowNs();
+    const uint64_t count = Poll(now - kHoldBackNs);
+    Housekeeping(now);
+    AnswerQuestions();
+    wait_ms = count != 0 ? kShortestWaitMs : std::min(2 * wait_ms, kLongestWaitMs);
+    kernel_->rings().Wait(wait_ms, /*idle=*/wait_ms > kShortestWaitMs);
+  }
+  kernel_->Detach();
+  Poll(UINT64_MAX);
+  // Once more: the counters read before the last drain can be older than its losses.
+  Poll(UINT64_MAX);
+  CheckMissed();
+  AppendSensorEvent(EventClass::kSensorStop);
+  journal_.Close();
+  absl::MutexLock lock(&mu_);
+  ended_ = true;
+}
+
+void Pipeline::Stop() {
+  stop_.store(true, std::memory_order_relaxed);
+  const uint64_t one = 1;
+  (void)!write(wake_.get(), &one, sizeof(one));
+}
+
+bool Pipeline::Ask(const std::function<void()>& question) {
+  absl::MutexLock lock(&mu_);
+  if (ended_) return false;
+  questions_.push_back(&question);
+  const uint64_t ticket = ++asked_;
+  const uint64_t one = 1;
+  (void)!write(wake_.get(), &one, sizeof(one));
+  const auto done = [this, ticket]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return answered_ >= ticket || ended_;
+  };
+  mu_.Await(absl::Condition(&done));
+  if (answered_ >= ticket) return true;
+  std::erase(questions_, &question);
+  return false;
+}
+
+void Pipeline::AnswerQuestions() {
+  uint64_t count = 0;
+  (void)!read(wake_.get(), &count, sizeof(count));
+  absl::MutexLock lock(&mu_);
+  for (const std::function<void()>* question : questions_) (*question)();
+  answered_ += questions_.size();
+  questions_.clear();
+}
+
+ClassTotals Pipeline::Totals(ke_type type) const {
+  ClassTotals totals = accounting_.Totals(type);
+  for (int cpu = 0; cpu < kernel_->cpu_count(); ++cpu) {
+    const ke_counts& counts = kernel_->stats(cpu).classes[type];
+    totals.attempted += counts.attempted;
+    totals.filtered += counts.filtered;
+  }
+  totals.missed = missed_[type];
+  totals.lost += totals.missed;
+  return totals;
+}
+
+}  // namespace kentry

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KENTRY_SENSOR_PIPELINE_PIPELINE_H_
+#define KENTRY_SENSOR_PIPELINE_PIPELINE_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "sensor/decode/record.h"
+#include "sensor/journal/journal.h"
+#include "sensor/kernel/kernel.h"
+#include "sensor/pipeline/accounting.h"
+#include "sensor/pipeline/event_maker.h"
+#include "sensor/process/process_table.h"
+#include "sensor/workload/cgroup_table.h"
+
+namespace kentry {
+
+struct PipelineOptions {
+  KernelOptions kernel;  // cgroup_subsys and cgroup_hierarchy are found out by Start
+  ProcessTable::Options processes;
+  CgroupTable::Options cgroups;
+  // Variables for process.env; empty = the environment does not leave the kernel.
+  std::vector<std::string> env_names = DefaultEnvNames();
+  std::string version;  // for sensor.start
+
+  static std::vector<std::string> DefaultEnvNames();
+};
+
+struct PipelineStats {
+  uint64_t events = 0;  // appended to the journal
+  uint64_t lost = 0;    // found lost, missed and malformed ones among them
+  uint64_t malformed = 0;
+  uint64_t late = 0;  // records older than one already handed on
+};
+
+// kernel → decode → process → workload → journal: one pass, one thread. Start and Run may be on
+// different threads, one after the other; Stop and Ask may be called from any.
+class Pipeline {
+ public:
+  // Loads and attaches the hooks, then reads the cgroups and processes that exist: nothing between
+  // is missed, because the hooks came first. kFailedPrecondition, kPermissionDenied: see
+  // Kernel::Load. `journal` must outlive the pipeline.
+  static absl::StatusOr<std::unique_ptr<Pipeline>> Start(PipelineOptions options, Journal* journal);
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  // Handles records until Stop; then detaches, drains what is left and closes the journal.
+  void Run();
+  // Makes Run return soon. Async-signal-safe.
+  void Stop();
+  // Runs `question` on the pipeline's thread between two records and waits for it; not at all when
+  // Run has returned (false). Must not be called from the pipeline's thread.
+  bool Ask(const std::function<void()>& question) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Drains the rings once, up to `until_ns` of CLOCK_BOOTTIME; returns the number of records. For
+  // tests; Run does it.
+  uint64_t Poll(uint64_t until_ns);
+
+  // To be used on the pipeline's thread, through Ask, or when Run is not running.
+  Kernel& kernel() { return *kernel_; }
+  const ProcessTable& processes() const { return processes_; }
+  const CgroupTable& cgroups() const { return cgroups_; }
+  const PipelineStats& stats() const { return stats_; }
+  // Kernel's and reader's counters together.
+  ClassTotals Totals(ke_type type) const;
+  uint64_t LostOnCpu(uint32_t cpu) const { return accounting_.LostOnCpu(cpu); }
+  uint64_t out_of_sequence() const { return accounting_.out_of_sequence(); }
+
+ private:
+  Pipeline(PipelineOptions options, Journal* journal, std::unique_ptr<Kernel> kernel);
+  absl::Status ReadWhatExists();
+  absl::Status WalkCgroupMount();
+  absl::Status ReadProcesses();
+  void OnRecord(std::span<const uint8_t> record);
+  void OnExisting(std::span<const uint8_t> record);
+  void OnCgroup(std::span<const uint8_t> record);
+  void Emit(EventClass cls, std::span<const uint8_t> record, const Process* process);
+  void Append(EventView event);
+  void AppendSensorEvent(EventClass cls);
+  void ReportLoss(const LostRange& range, std::string_view reason);
+  void CheckMissed();
+  void Housekeeping(uint64_t now_ns);
+  void Resync(uint64_t now_ns);
+  void AnswerQuestions() ABSL_LOCKS_EXCLUDED(mu_);
+
+  PipelineOptions options_;
+  Journal& journal_;
+  std::unique_ptr<Kernel> kernel_;
+  std::string cgroup_mount_;
+  ProcessTable processes_;
+  CgroupTable cgroups_;
+  EventMaker maker_;
+  Accounting accounting_;
+  PipelineStats stats_;
+  std::vector<ke_cpu_stats> snapshot_;
+  std::array<uint64_t, KE_TYPE_MAX> missed_{};
+  uint64_t next_housekeeping_ns_ = 0;
+  uint64_t next_resync_ns_ = 0;
+  bool resync_processes_ = false;
+  bool resync_cgroups_ = false;
+  std::string host_, release_, boot_id_;
+
+  Fd wake_;  // eventfd
+  std::atomic<bool> stop_{false};
+  absl::Mutex mu_;
+  std::vector<const std::function<void()>*> questions_ ABSL_GUARDED_BY(mu_);
+  uint64_t answered_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t asked_ ABSL_GUARDED_BY(mu_) = 0;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace kentry
+
+#endif  // KENTRY_SENSOR_PIPELINE_PIPELINE_H_

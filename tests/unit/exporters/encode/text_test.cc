@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporters/encode/text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "exporters/encode/utf8.h"
+#include "tests/unit/exporters/encode/sample_events.h"
+
+namespace kentry {
+namespace {
+
+using enum FieldId;
+using namespace std::string_view_literals;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string Encode(EventView event, TextOptions options = {}) {
+  options.utc = true;
+  TextEncoder encoder(std::move(options));
+  Buffer out;
+  encoder.Encode(event, out);
+  return std::string(out.view());
+}
+
+std::string EncodeExec(std::initializer_list<SampleValue> values, TextOptions options = {}) {
+  EventBuilder builder;
+  return Encode(Sample(builder, EventClass::kProcessExec, values), std::move(options));
+}
+
+// The columns of a line as the encoder counts them.
+size_t Width(std::string_view line) {
+  size_t columns = 0;
+  while (!line.empty() && line.front() != '\n') {
+    const CodePoint point = DecodeUtf8(line);
+    columns += static_cast<size_t>(Columns(point.value));
+    line.remove_prefix(point.size);
+  }
+  return columns;
+}
+
+TEST(TextEncoderTest, ExecShowsTimeContainerUserPidTreeAndCommand) {
+  EventBuilder builder;
+  EXPECT_EQ(Encode(TypicalExec(builder)),
+            "03:04:05.123  9f86d081884c  1000       41523  exec           └ "
+            "git -c core.pager=cat log --oneline -n 5\n");
+}
+
+TEST(TextEncoderTest, ForkNamesTheCreator) {
+  EventBuilder builder;
+  EXPECT_EQ(
+      Encode(Sample(builder, EventClass::kProcessFork,
+                    {Num(kProcessPid, 8), Str(kProcessBinary, "/bin/sh"), Num(kProcessUid, 0),
+                     Num(kProcessDepth, 1), Num(kForkCreatorPid, 7), Num(kForkSharesMemory, 1)})),
+      "03:04:05.123  -             0              8  fork   └ /bin/sh by 7, shares memory\n");
+}
+
+TEST(TextEncoderTest, ExitShowsCodeLifetimeAndCpu) {
+  EventBuilder builder;
+  EXPECT_EQ(Encode(Sample(builder, EventClass::kProcessExit,
+                          {Num(kProcessPid, 8), Str(kProcessBinary, "/bin/ls"), Num(kExitCode, 2),
+                           Num(kExitCpu, 12'345'678), Num(kExitRuntime, 63'000'000'000)})),
+            "03:04:05.123  -             -              8  exit   /bin/ls code 2, lived 1m03s, cpu "
+            "12.3ms\n");
+}
+
+TEST(TextEncoderTest, ExitBySignalNamesIt) {
+  EventBuilder builder;
+  EXPECT_THAT(
+      Encode(Sample(builder, EventClass::kProcessExit,
+                    {Num(kProcessPid, 8), Str(kProcessBinary, "/bin/ls"), Num(kExitSignal, 11),
+                     Str(kExitSignalName, "SIGSEGV"), Num(kExitCoreDump, 1)})),
+      EndsWith("/bin/ls signal 11 (SIGSEGV), core dumped\n"));
+}
+
+TEST(TextEncoderTest, DurationsHaveAboutThreeDigits) {
+  const std::pair<uint64_t, std::string> rows[] = {
+      {0, "0ns"},
+      {999, "999ns"},
+      {1'000, "1.00us"},
+      {870'000, "870us"},
+      {4'567'000'000, "4.56s"},
+      {59'999'999'999, "59.9s"},
+      {300'000'000'000, "5m00s"},
+      {7'500'000'000'000, "2h05m"},
+      {273'600'000'000'000, "3d04h"},
+  };
+  for (const auto& [ns, text] : rows) {
+    EventBuilder builder;
+    EXPECT_THAT(Encode(Sample(builder, EventClass::kProcessExit,
+                              {Num(kExitCode, 0), Num(kExitRuntime, ns)})),
+                EndsWith("lived " + text + "\n"));
+  }
+}
+
+TEST(TextEncoderTest, FailedExecShowsPathAndError) {
+  EventBuilder builder;
+  EXPECT_THAT(Encode(Sample(builder, EventClass::kProcessExecFailed,
+                            {Num(kProcessPid, 8), Str(kFailedPath, "/bin/no pe"),
+                             Num(kFailedError, 2), Str(kFailedErrorName, "ENOENT")})),
+              EndsWith("failed '/bin/no pe': ENOENT\n"));
+}
+
+TEST(TextEncoderTest, KernelThreadShowsItsName) {
+  EventBuilder builder;
+  EXPECT_THAT(Encode(Sample(builder, EventClass::kProcessExisting,
+                            {Num(kProcessPid, 2), Str(kProcessName, "kthreadd"),
+                             Num(kProcessKernelThread, 1)})),
+              EndsWith("is     (kthreadd)\n"));
+}
+
+TEST(TextEncoderTest, CgroupShowsOperationAndPath) {
+  EventBuilder builder;
+  EXPECT_THAT(
+      Encode(Sample(builder, EventClass::kCgroup,
+                    {Num(kCgroupId, 3), Str(kCgroupPath, "/a/b"), Str(kCgroupOp, "created")})),
+      EndsWith("cgroup created /a/b\n"));
+}
+
+TEST(TextEncoderTest, LossIsRedAndSaysWhat) {
+  EventBuilder builder;
+  const EventView loss =
+      Sample(builder, EventClass::kSensorLoss,
+             {Str(kLossClass, "process.exec"), Num(kLossCpu, 1), Num(kLossFirst, 100),
+              Num(kLossLast, 111), Num(kLossCount, 12), Str(kLossReason, "ring_full")});
+  EXPECT_THAT(Encode(loss),
+              EndsWith("sensor lost 12 process.exec on cpu 1 (#100–#111): ring_full\n"));
+  const std::string colored = Encode(loss, {.color = true});
+  EXPECT_TRUE(colored.starts_with("\x1b[1;31m"));
+  EXPECT_THAT(colored, EndsWith("ring_full\x1b[0m\n"));
+}
+
+TEST(TextEncoderTest, SensorStartAndStopAreReadable) {
+  EventBuilder builder;
+  EXPECT_THAT(Encode(Sample(builder, EventClass::kSensorStart,
+                            {Str(kSensorVersion, "0.1.0"), Str(kSensorKernel, "6.1.0"),
+                             Str(kSensorHost, "box")})),
+              EndsWith("sensor started, kentry 0.1.0 on box, kernel 6.1.0\n"));
+  EXPECT_THAT(
+      Encode(Sample(builder, EventClass::kSensorStop,
+                    {Str(kSensorVersion, "0.1.0"), Str(kSensorKernel, "6.1.0"),
+                     Str(kSensorHost, "box"), Num(kSensorEventCount, 5), Num(kSensorLost, 1)})),
+      EndsWith("stopped: 5 events, 1 lost, kentry 0.1.0 on box, kernel 6.1.0\n"));
+}
+
+TEST(TextEncoderTest, EveryClassIsOneLine) {
+  for (const ClassDef& cls : Classes()) {
+    EventBuilder builder;
+    const std::string line = Encode(Sample(builder, cls.id, {}));
+    EXPECT_EQ(line.find('\n'), line.size() - 1) << cls.name;
+  }
+}
+
+TEST(TextEncoderTest, NoColorUnlessAskedFor) {
+  EventBuilder builder;
+  const EventView exec =
+      Sample(builder, EventClass::kProcessExec,
+             {Str(kProcessBinary, "/a"), Str(kProcessArgs, "a\0"sv), Num(kProcessMemfd, 1)});
+  EXPECT_EQ(Encode(exec).find('\x1b'), std::string::npos);
+  EXPECT_NE(Encode(exec, {.color = true}).find('\x1b'), std::string::npos);
+}
+
+TEST(TextEncoderTest, UserAndHostComeFromTheOptions) {
+  const std::string line =
+      EncodeExec({Num(kProcessPid, 1), Num(kProcessUid, 1000)},
+                 {.host = "build-host-17.example", .user_name = [](uint32_t uid) {
+                    return uid == 1000 ? std::string("alexandra-maria") : std::string();
+                  }});
+  EXPECT_THAT(line, HasSubstr("  build-host-…  alexand…       1  exec"));
+  EXPECT_THAT(EncodeExec({Num(kProcessUid, 5)}, {.user_name = [](uint32_t) { return ""; }}),
+              HasSubstr("  5        "));
+}
+
+TEST(TextEncoderTest, TreeIndentIsBounded) {
+  const auto indent = [](uint64_t depth) {
+    const std::string line =
+        EncodeExec({Num(kProcessPid, 1), Str(kProcessArgs, "x\0"sv), Num(kProcessDepth, depth)});
+    return Width(line) - Width(EncodeExec({Num(kProcessPid, 1), Str(kProcessArgs, "x\0"sv)}));
+  };
+  EXPECT_EQ(indent(0), 0u);
+  EXPECT_EQ(indent(1), 2u);
+  EXPECT_EQ(indent(8), 16u);
+  EXPECT_EQ(indent(UINT64_MAX), 16u);
+}
+
+TEST(TextEncoderTest, WordsAreQuotedSoThatNoTwoLookTheSame) {
+  EXPECT_THAT(EncodeExec({Str(kProcessArgs, "sh\0-c\0echo hi\0\0it's\0a\\nb\0a\nb\0$x\0ü\0"sv)}),
+              EndsWith(R"(sh -c 'echo hi' '' $'it\'s' 'a\nb' $'a\x0ab' '$x' 'ü')"
+                       "\n"));
+}
+
+TEST(TextEncoderTest, NotesTellWhatIsWorthKnowing) {
+  const std::string line = EncodeExec(
+      {Str(kProcessBinary, "/proc/self/fd/3"), Str(kProcessArgs, "[kworker/0:1]\0"sv, kFieldCut),
+       Num(kProcessArgsLen, 99999), Str(kProcessScript, "/tmp/a b"), Num(kProcessMemfd, 1),
+       Num(kProcessDeleted, 1), Num(kProcessSetuid, 1)});
+  EXPECT_THAT(line, EndsWith("'[kworker/0:1]' … [/proc/self/fd/3, memfd, deleted, setuid, script "
+                             "'/tmp/a b', of 99999 bytes]\n"));
+}
+
+TEST(TextEncoderTest, BinaryIsNotedOnlyWhenTheFirstArgumentNamesAnother) {
+  EXPECT_THAT(EncodeExec({Str(kProcessBinary, "/bin/bash"), Str(kProcessArgs, "-bash\0"sv)}),
+              Not(HasSubstr("[")));
+  EXPECT_THAT(EncodeExec({Str(kProcessBinary, "/bin/bash"), Str(kProcessArgs, "/x/bash\0"sv)}),
+              Not(HasSubstr("[")));
+  EXPECT_THAT(EncodeExec({Str(kProcessBinary, "/bin/evil"), Str(kProcessArgs, "ls\0"sv)}),
+              EndsWith("ls [/bin/evil]\n"));
+}
+
+TEST(TextEncoderTest, LongCommandIsCutAtTheWidthAndKeepsItsNotes) {
+  std::string args;
+  for (int i = 0; i < 500; ++i) args += "argument" + std::to_string(i) + '\0';
+  const std::string line = EncodeExec({Num(kProcessPid, 1), Str(kProcessBinary, "/argument0"),
+                                       Str(kProcessArgs, args), Num(kProcessMemfd, 1)},
+                                      {.width = 90});
+  EXPECT_THAT(line, EndsWith("… [memfd]\n"));
+  EXPECT_EQ(Width(line), 90u);
+}
+
+TEST(TextEncoderTest, NoLineIsWiderThanTheWidth) {
+  EventBuilder builder;
+  for (size_t width = 1; width < 160; ++width) {
+    EXPECT_LE(Width(Encode(TypicalExec(builder), {.width = width})), width);
+    EXPECT_LE(Width(EncodeExec({Str(kProcessBinary, "/日本語/日本語"),
+                                Str(kProcessArgs, "日本\0語日本語日本語日本語\0\x01\x02\0"sv),
+                                Num(kProcessMemfd, 1)},
+                               {.width = width})),
+              width);
+  }
+}
+
+TEST(TextEncoderTest, WidthCanChangeBetweenLines) {
+  TextEncoder encoder({.width = 200, .utc = true});
+  EventBuilder builder;
+  Buffer out;
+  encoder.SetWidth(70);
+  encoder.Encode(TypicalExec(builder), out);
+  EXPECT_EQ(Width(out.view()), 70u);
+}
+
+TEST(TextEncoderTest, HostileBytesCannotLeaveTheLine) {
+  const std::string line = EncodeExec({Num(kProcessPid, 1),
+                                       Str(kProcessArgs,
+                                           "a\nb\0\x1b[2J\0\x7f\0\xc2\x9b"
+                                           "31m\0\xff\xfe\0\u202e\0\u2028\0\u200b\0\U000e0041\0"sv),
+                                       Str(kContainerId, "c\x1b]0;x\x07")});
+  EXPECT_THAT(line, HasSubstr(R"($'a\x0ab' $'\x1b[2J' $'\x7f' $'\u{009b}31m' $'\xff\xfe')"));
+  EXPECT_THAT(line, HasSubstr(R"($'\u{202e}' $'\u{2028}' $'\u{200b}' $'\u{0e0041}')"));
+  EXPECT_THAT(line, HasSubstr(R"(  c\x1b]0;x…  )"));
+  for (const char c : line.substr(0, line.size() - 1)) EXPECT_GE(static_cast<uint8_t>(c), 0x20);
+}
+
+TEST(TextEncoderTest, ValuesOfOneEventDoNotShowInTheNext) {
+  TextEncoder encoder({.utc = true});
+  EventBuilder builder;
+  Buffer out;
+  encoder.Encode(TypicalExec(builder), out);
+  const size_t first = out.size();
+  encoder.Encode(Sample(builder, EventClass::kProcessExec, {Str(kProcessArgs, "x\0"sv)}), out);
+  EXPECT_EQ(out.view().substr(first), "03:04:05.123  -             -                 exec   x\n");
+}
+
+}  // namespace
+}  // namespace kentry
