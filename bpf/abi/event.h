@@ -152,7 +152,7 @@ struct ke_fork {
 KE_STATIC_ASSERT(sizeof(struct ke_fork) == 200, "ke_fork is wire format");
 
 #define KE_EXIT_CORE_DUMP (1u << 0)
-#define KE_EXIT_NO_ENTRY (1u << 1)    /* older than the sensor or its table entry was refused */
+#define KE_EXIT_LEADER_UNTIMED (1u << 1) /* the leader had gone before; when is not known */
 #define KE_EXIT_CPU_PARTIAL (1u << 2) /* a thread was still being released: its time is missing */
 
 struct ke_exit {

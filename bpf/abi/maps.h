@@ -20,21 +20,19 @@ KE_STATIC_ASSERT(sizeof(struct ke_counts) == 32, "ke_counts is mapped by user sp
 
 /* Where a helper failed or a bound was met: one counter a site. */
 enum ke_site {
-  KE_SITE_SCRATCH = 0,     /* scratch lookup */
-  KE_SITE_RING = 1,        /* no ring for this CPU */
-  KE_SITE_PROC_INSERT = 2, /* process table full */
-  KE_SITE_PROC_MISSING = 3,
-  KE_SITE_ARGS_READ = 4,
-  KE_SITE_ENV_READ = 5,
-  KE_SITE_PATH_READ = 6,
-  KE_SITE_PATH_DEEP = 7,
-  KE_SITE_PATH_UNSTABLE = 8,
-  KE_SITE_SCRIPT_READ = 9,
-  KE_SITE_CRED_READ = 10,
-  KE_SITE_CGROUP_READ = 11,
-  KE_SITE_FAILED_PATH_READ = 12,
-  KE_SITE_CHAIN_FULL = 13,
-  KE_SITE_ITER_WRITE = 14,
+  KE_SITE_RING = 0,          /* no ring for this CPU */
+  KE_SITE_LEADER_INSERT = 1, /* table of dead leaders full */
+  KE_SITE_LEADER_MISSING = 2,
+  KE_SITE_ARGS_READ = 3,
+  KE_SITE_ENV_READ = 4,
+  KE_SITE_PATH_READ = 5,
+  KE_SITE_PATH_DEEP = 6,
+  KE_SITE_PATH_UNSTABLE = 7,
+  KE_SITE_SCRIPT_READ = 8,
+  KE_SITE_CGROUP_READ = 9,
+  KE_SITE_FAILED_PATH_READ = 10,
+  KE_SITE_CHAIN_FULL = 11,
+  KE_SITE_ITER_WRITE = 12,
   KE_SITE_MAX = 24,
 };
 
@@ -60,13 +58,6 @@ struct ke_reader {
   __u64 wakeups; /* by producers */
 };
 KE_STATIC_ASSERT(sizeof(struct ke_reader) == 16, "ke_reader is mapped by user space");
-
-/* Entry of ke_procs, key: tgid. */
-struct ke_proc {
-  __u64 start_ns;
-  __u64 leader_exit_ns; /* CLOCK_BOOTTIME, 0 = leader alive */
-};
-KE_STATIC_ASSERT(sizeof(struct ke_proc) <= 128, "kernel price of a process");
 
 #pragma GCC diagnostic pop
 #endif

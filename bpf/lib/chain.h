@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Interpreters of a script that is being executed. The exec tracepoint sees only the first file
- * asked for and the last interpreter; security_bprm_check sees each one on the way. Whoever is on
+ * asked for and the last interpreter; bprm_change_interp sees each one on the way. Whoever is on
  * the way writes here (chain.bpf.c), the exec takes it. Key: the tid that called exec.
  */
 #ifndef KE_CHAIN_H

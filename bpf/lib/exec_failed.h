@@ -10,8 +10,8 @@
 #include "bpf/lib/task.h"
 
 static __always_inline int exec_failed__report(unsigned long user_path, long ret) {
-  struct ke_cpu_stats* stats = stats__this_cpu();
   __u32 cpu = bpf_get_smp_processor_id();
+  struct ke_cpu_stats* stats = stats__of(cpu);
   if (!stats) return 0;
   struct ke_counts* counts = &stats->classes[KE_EXEC_FAILED];
   KE_COUNT(counts->attempted);
@@ -55,7 +55,7 @@ static __always_inline int exec_failed__report(unsigned long user_path, long ret
     rec->flags |= KE_FAILED_PATH_CUT;
   }
   rec->path_len = len - 1;
-  bpf_ringbuf_submit(rec, reader__wake_flags(ring, false));
+  bpf_ringbuf_submit(rec, reader__wake_flags(ring, false, true));
   return 0;
 }
 

@@ -67,29 +67,52 @@ static __always_inline void image__file(struct ke_process* rec, struct file* fil
   if (inode__on_overlay_upper(inode)) rec->flags |= KE_F_OVERLAY_UPPER;
 }
 
-/* Appends binary and cwd to the record at `off`; returns the offset behind them. `slot` is the
- * scratch's index. */
-static __always_inline __u64 image__paths(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
-                                          __u32 slot, struct file* file, struct fs_struct* fs) {
+#define KE_F_PATHS                                                                   \
+  (KE_F_BINARY_CUT | KE_F_BINARY_UNSTABLE | KE_F_BINARY_UNREACHABLE | KE_F_CWD_CUT | \
+   KE_F_CWD_UNSTABLE | KE_F_CWD_UNREACHABLE)
+
+static __always_inline __u64 image__walk(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
+                                         __u32 slot, struct file* file, struct fs_struct* fs) {
   struct ke_process* rec = (void*)scratch->rec;
   __u64 off = sizeof(*rec);
   __u32 walk = path__resolve(stats, scratch, slot, &file->f_path, fs);
+  rec->flags &= ~KE_F_PATHS; /* of an earlier attempt */
   rec->binary.off = off;
   rec->binary.len = rec__path(scratch, off);
-  if (walk & KE_WALK_CUT) rec->flags |= KE_F_BINARY_CUT;
-  if (walk & KE_WALK_UNSTABLE) rec->flags |= KE_F_BINARY_UNSTABLE;
+  if (walk & (KE_WALK_CUT | KE_WALK_FAILED)) rec->flags |= KE_F_BINARY_CUT;
   if (walk & KE_WALK_UNREACHABLE) rec->flags |= KE_F_BINARY_UNREACHABLE;
   off += rec->binary.len;
 
-  struct dentry* pwd = fs->pwd.dentry;
   walk = path__resolve(stats, scratch, slot, &fs->pwd, fs);
   rec->cwd.off = off;
   rec->cwd.len = rec__path(scratch, off);
-  if (walk & KE_WALK_CUT) rec->flags |= KE_F_CWD_CUT;
-  if (walk & KE_WALK_UNSTABLE) rec->flags |= KE_F_CWD_UNSTABLE;
+  if (walk & (KE_WALK_CUT | KE_WALK_FAILED)) rec->flags |= KE_F_CWD_CUT;
   if (walk & KE_WALK_UNREACHABLE) rec->flags |= KE_F_CWD_UNREACHABLE;
-  if (!pwd->d_hash.pprev && pwd->d_parent != pwd) rec->flags |= KE_F_CWD_DELETED;
   return off + rec->cwd.len;
+}
+
+/* Appends binary and cwd to the record; returns the offset behind them. `slot` is the scratch's
+ * index. Repeated while renames or mounts change the tree under the walks. */
+static __always_inline __u64 image__paths(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
+                                          __u32 slot, struct file* file, struct fs_struct* fs) {
+  struct ke_process* rec = (void*)scratch->rec;
+  struct dentry* pwd = fs->pwd.dentry;
+  __u64 off = 0;
+  int attempt = 0;
+  for (; attempt < KE_WALK_ATTEMPTS; attempt++) {
+    __u32 rename_seq = rename__seq();
+    __u32 mount_seq = mount__seq();
+    off = image__walk(stats, scratch, slot, file, fs);
+    if (rename__seq() == rename_seq && mount__seq() == mount_seq && !(rename_seq & 1) &&
+        !(mount_seq & 1))
+      break;
+  }
+  if (attempt == KE_WALK_ATTEMPTS) {
+    rec->flags |= KE_F_BINARY_UNSTABLE | KE_F_CWD_UNSTABLE;
+    site__count(stats, KE_SITE_PATH_UNSTABLE);
+  }
+  if (!pwd->d_hash.pprev && pwd->d_parent != pwd) rec->flags |= KE_F_CWD_DELETED;
+  return off;
 }
 
 #endif

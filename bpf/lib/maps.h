@@ -42,15 +42,16 @@ struct {
   __type(value, struct ke_reader);
 } ke_reader SEC(".maps") __weak;
 
+/* Processes whose leader has gone and whose other threads live on: rare. Others have no entry. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 32768);
-  __type(key, __u32); /* tgid */
-  __type(value, struct ke_proc);
-} ke_procs SEC(".maps") __weak;
+  __uint(max_entries, 4096);
+  __type(key, __u32);   /* tgid */
+  __type(value, __u64); /* when the leader went, CLOCK_BOOTTIME */
+} ke_leaders SEC(".maps") __weak;
 
 /* An exec's record is put together here, too large for the stack and for a per-CPU map's value.
- * The hooks that use it can't be preempted by each other: tracepoints disable preemption. */
+ * One hook uses it, and a hook runs once at a time on a CPU: see output.h. */
 #define KE_SCRATCH_HEAD 16384 /* the record up to its arguments */
 struct ke_scratch {
   __u8 rec[KE_SCRATCH_HEAD + KE_ARGS_MAX + KE_ENV_MAX + 2 * KE_PATH_MAX];
@@ -85,6 +86,8 @@ const volatile __u32 ke_cfg_env_max __weak = KE_ENV_MAX;
  * by the loader from kallsyms: libbpf can't link two objects that name an untyped kernel symbol. */
 const volatile __u64 ke_cfg_rename_lock __weak = 0;
 const volatile __u64 ke_cfg_mount_lock __weak = 0;
+/* 1 = the kernel has bpf_preempt_disable and lets all hooks use it. */
+const volatile __u32 ke_cfg_preempt __weak = 0;
 /* Which scratch element the iterator uses. */
 const volatile __u32 ke_cfg_iter_slot __weak = 0;
 

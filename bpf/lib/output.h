@@ -2,21 +2,24 @@
 /*
  * Counting and sending. Every hook begins with event__begin or event__skip, so that
  *   attempted = filtered + seq   and   seq = delivered + lost
- * hold for each (CPU, class). The counters are plain increments: the hooks that include this file
- * can't nest on a CPU within a class, nor be preempted.
+ * hold for each (CPU, class). The class counters are plain increments: each class has one hook, or
+ * hooks under one lock (cgroup_mutex), and the kernel runs a program once at a time on a CPU.
+ * Up to 6.12 tracepoints disable preemption. Where they don't (7.x), a task that preempts a hook
+ * and comes to the same hook is skipped and counted by the kernel as a miss: hook__enter keeps
+ * that window as short as a program can.
  */
 #ifndef KE_OUTPUT_H
 #define KE_OUTPUT_H
 
 #include "bpf/lib/maps.h"
 
-static __always_inline struct ke_cpu_stats* stats__this_cpu(void) {
-  __u32 cpu = bpf_get_smp_processor_id();
+static __always_inline struct ke_cpu_stats* stats__of(__u32 cpu) {
   return bpf_map_lookup_elem(&ke_stats, &cpu);
 }
 
+/* Hooks share these. */
 static __always_inline void site__count(struct ke_cpu_stats* stats, __u32 site) {
-  stats->sites[site]++;
+  __sync_fetch_and_add(&stats->sites[site], 1);
 }
 
 /* The hook ran and wants no record. */
@@ -26,11 +29,11 @@ static __always_inline void event__skip(struct ke_cpu_stats* stats, __u32 type) 
 }
 
 /* The hook ran and wants a record: gives it its number. */
-static __always_inline void event__begin(struct ke_cpu_stats* stats, struct ke_hdr* hdr,
+static __always_inline void event__begin(struct ke_cpu_stats* stats, struct ke_hdr* hdr, __u32 cpu,
                                          __u32 type) {
   hdr->type = type;
   hdr->version = KE_RECORD_VERSION;
-  hdr->cpu = bpf_get_smp_processor_id();
+  hdr->cpu = cpu;
   hdr->epoch = 0;
   hdr->ktime_ns = bpf_ktime_get_boot_ns();
   stats->classes[type].attempted++;
@@ -38,12 +41,12 @@ static __always_inline void event__begin(struct ke_cpu_stats* stats, struct ke_h
 }
 
 /* Waking the reader is nine tenths of an event's price: only when it sleeps and must not. */
-static __always_inline __u64 reader__wake_flags(void* ring, bool priority) {
+static __always_inline __u64 reader__wake_flags(void* ring, bool priority, bool look) {
   __u32 zero = 0;
   struct ke_reader* reader = bpf_map_lookup_elem(&ke_reader, &zero);
   if (!reader || reader->state == KE_READER_RUNNING) return BPF_RB_NO_WAKEUP;
   if (reader->state != KE_READER_IDLE && !priority &&
-      bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < ke_cfg_wake_bytes)
+      (!look || bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < ke_cfg_wake_bytes))
     return BPF_RB_NO_WAKEUP;
   reader->state = KE_READER_RUNNING;
   __sync_fetch_and_add(&reader->wakeups, 1);
@@ -53,8 +56,10 @@ static __always_inline __u64 reader__wake_flags(void* ring, bool priority) {
 static __always_inline void event__send(struct ke_cpu_stats* stats, void* rings, void* rec,
                                         __u32 size, bool priority) {
   struct ke_hdr* hdr = rec;
-  __u32 cpu = bpf_get_smp_processor_id();
+  __u32 cpu = hdr->cpu;
   __u32 type = hdr->type & (KE_TYPE_MAX - 1);
+  /* Small records need not each look how full the ring is. */
+  bool look = size > 1024 || !(hdr->seq & 7);
   void* ring = bpf_map_lookup_elem(rings, &cpu);
   if (!ring) {
     site__count(stats, KE_SITE_RING);
@@ -62,7 +67,7 @@ static __always_inline void event__send(struct ke_cpu_stats* stats, void* rings,
     return;
   }
   hdr->size = size;
-  if (bpf_ringbuf_output(ring, rec, size, reader__wake_flags(ring, priority)))
+  if (bpf_ringbuf_output(ring, rec, size, reader__wake_flags(ring, priority, look)))
     stats->classes[type].lost++;
 }
 

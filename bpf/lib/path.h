@@ -19,6 +19,7 @@
 #define KE_WALK_UNSTABLE (1u << 1)
 #define KE_WALK_UNREACHABLE (1u << 2)
 #define KE_WALK_DONE (1u << 3)
+#define KE_WALK_FAILED (1u << 4) /* memory that should have been there was not */
 
 static __always_inline __u32 rename__seq(void) {
   __u32 seq = 0;
@@ -37,8 +38,6 @@ static __always_inline __u32 walk__step(struct ke_scratch* scratch) {
   struct dentry* dentry = scratch->walk.dentry;
   struct vfsmount* mnt = scratch->walk.mnt;
   __u64 off = scratch->walk.off;
-  struct dentry* parent = NULL;
-  struct qstr name;
   if (dentry == scratch->walk.root_dentry && mnt == scratch->walk.root_mnt) return KE_WALK_DONE;
   if (dentry == scratch->walk.mnt_root) {
     struct mount* m = container_of(mnt, struct mount, mnt);
@@ -50,16 +49,26 @@ static __always_inline __u32 walk__step(struct ke_scratch* scratch) {
     scratch->walk.mnt_root = BPF_CORE_READ(mnt, mnt_root);
     return 0;
   }
-  if (bpf_core_read(&parent, sizeof(parent), &dentry->d_parent) ||
-      bpf_core_read(&name, sizeof(name), &dentry->d_name))
-    return KE_WALK_DONE | KE_WALK_CUT;
-  __u64 len = name.len;
+  struct {
+    struct dentry* parent;
+    struct qstr name;
+  } head; /* neighbours on every kernel so far: one read */
+  if (bpf_core_field_offset(struct dentry, d_name) ==
+      bpf_core_field_offset(struct dentry, d_parent) + sizeof(head.parent)) {
+    if (bpf_core_read(&head, sizeof(head), &dentry->d_parent)) return KE_WALK_DONE | KE_WALK_FAILED;
+  } else if (bpf_core_read(&head.parent, sizeof(head.parent), &dentry->d_parent) ||
+             bpf_core_read(&head.name, sizeof(head.name), &dentry->d_name)) {
+    return KE_WALK_DONE | KE_WALK_FAILED;
+  }
+  struct dentry* parent = head.parent;
+  __u64 len = head.name.len;
   if (parent == dentry && len <= 1) return KE_WALK_DONE | KE_WALK_UNREACHABLE;
   if (len > KE_NAME_MAX || len + 1 > off) return KE_WALK_DONE | KE_WALK_CUT;
   off = (off - (len + 1)) & (KE_PATH_MAX - 1);
   scratch->path[off] = '/';
   asm volatile("" : "+r"(len)); /* the verifier has to see the mask */
-  bpf_probe_read_kernel(&scratch->path[off + 1], len & KE_NAME_MAX, name.name);
+  if (bpf_probe_read_kernel(&scratch->path[off + 1], len & KE_NAME_MAX, head.name.name))
+    return KE_WALK_DONE | KE_WALK_FAILED;
   scratch->walk.off = off;
   scratch->walk.dentry = parent;
   /* A pseudo file's dentry is its own parent and has a name: memfd:NAME. */
@@ -75,7 +84,7 @@ static __always_inline __u32 walk__step(struct ke_scratch* scratch) {
  */
 __weak __noinline int path__walk(__u32 slot) {
   struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &slot);
-  if (!scratch) return KE_WALK_CUT;
+  if (!scratch) return KE_WALK_FAILED;
   for (int i = 0; i < KE_PATH_STEPS; i++) {
     __u32 done = walk__step(scratch);
     if (done) return done;
@@ -83,28 +92,19 @@ __weak __noinline int path__walk(__u32 slot) {
   return KE_WALK_CUT;
 }
 
-/* path__walk, repeated while the tree changes under it, and its exceptions counted. */
+/* Walks from `at` to the root of `fs`; path__walk's result, its exceptions counted. */
 static __always_inline __u32 path__resolve(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
                                            __u32 slot, struct path* at, struct fs_struct* fs) {
-  __u32 done = 0;
-  for (int attempt = 0; attempt < KE_WALK_ATTEMPTS; attempt++) {
-    struct vfsmount* mnt = at->mnt;
-    __u32 rename_seq = rename__seq();
-    __u32 mount_seq = mount__seq();
-    scratch->walk.dentry = at->dentry;
-    scratch->walk.mnt = mnt;
-    scratch->walk.mnt_root = mnt->mnt_root;
-    scratch->walk.root_dentry = fs->root.dentry;
-    scratch->walk.root_mnt = fs->root.mnt;
-    scratch->walk.off = KE_PATH_MAX;
-    done = path__walk(slot);
-    if (rename__seq() == rename_seq && mount__seq() == mount_seq && !(rename_seq & 1) &&
-        !(mount_seq & 1))
-      break;
-    done |= KE_WALK_UNSTABLE;
-  }
+  struct vfsmount* mnt = at->mnt;
+  scratch->walk.dentry = at->dentry;
+  scratch->walk.mnt = mnt;
+  scratch->walk.mnt_root = mnt->mnt_root;
+  scratch->walk.root_dentry = fs->root.dentry;
+  scratch->walk.root_mnt = fs->root.mnt;
+  scratch->walk.off = KE_PATH_MAX;
+  __u32 done = path__walk(slot);
   if (done & KE_WALK_CUT) site__count(stats, KE_SITE_PATH_DEEP);
-  if (done & KE_WALK_UNSTABLE) site__count(stats, KE_SITE_PATH_UNSTABLE);
+  if (done & KE_WALK_FAILED) site__count(stats, KE_SITE_PATH_READ);
   return done;
 }
 

@@ -9,6 +9,14 @@
 #define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 0x00000004
 
+/* Eight bytes of a typed pointer's member, whatever its type: a plain load. */
+#define ke_load64(member) (*(const volatile __u64*)__builtin_preserve_access_index(&(member)))
+
+static __always_inline void task__comm(char* to, struct task_struct* task) {
+  ((__u64*)to)[0] = ke_load64(task->comm[0]);
+  ((__u64*)to)[1] = ke_load64(task->comm[8]);
+}
+
 static __always_inline void task__creds(struct ke_creds* to, const struct cred* cred) {
   to->uid = cred->uid.val;
   to->gid = cred->gid.val;
@@ -18,17 +26,24 @@ static __always_inline void task__creds(struct ke_creds* to, const struct cred* 
   to->egid = cred->egid.val;
   to->fsuid = cred->fsuid.val;
   to->fsgid = cred->fsgid.val;
-  /* The five sets are neighbours on every kernel, eight bytes each: one read. */
-  bpf_probe_read_kernel(&to->cap_inheritable, 5 * sizeof(__u64), &cred->cap_inheritable);
+  to->cap_inheritable = ke_load64(cred->cap_inheritable);
+  to->cap_permitted = ke_load64(cred->cap_permitted);
+  to->cap_effective = ke_load64(cred->cap_effective);
+  to->cap_bounding = ke_load64(cred->cap_bset);
+  to->cap_ambient = ke_load64(cred->cap_ambient);
   to->securebits = cred->securebits;
   to->pad = 0;
 }
 
 /* The pid as its own pid namespace shows it, and that namespace's number. */
 static __always_inline __u32 task__ns_pid(struct task_struct* task, __u32* ns_inum) {
-  struct upid upid = {};
   struct pid* pid = task->thread_pid;
   __u32 level = pid->level;
+  if (level == 0) { /* plain loads where they do */
+    *ns_inum = pid->numbers[0].ns->ns.inum;
+    return pid->numbers[0].nr;
+  }
+  struct upid upid = {};
   bpf_probe_read_kernel(
       &upid, sizeof(upid),
       (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid));
@@ -80,7 +95,7 @@ static __always_inline void task__fill(struct ke_process* rec, struct task_struc
     rec->sessionid = task->sessionid;
   }
   if (task->atomic_flags & PFA_NO_NEW_PRIVS_BIT) rec->flags |= KE_F_NO_NEW_PRIVS;
-  bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), &task->comm);
+  task__comm(rec->comm, task);
   struct tty_struct* tty = task->signal->tty;
   rec->tty[0] = 0;
   if (tty) bpf_probe_read_kernel_str(rec->tty, sizeof(rec->tty), &tty->name);

@@ -14,14 +14,15 @@ struct {
 
 static __always_inline int cgroup__report(struct cgroup* cgroup, const char* path, __u32 op) {
   __u32 zero = 0;
-  struct ke_cpu_stats* stats = stats__this_cpu();
+  __u32 cpu = bpf_get_smp_processor_id();
+  struct ke_cpu_stats* stats = stats__of(cpu);
   struct ke_cgroup* rec = bpf_map_lookup_elem(&ke_cg_scratch, &zero);
   if (!stats || !rec) return 0;
   if (cgroup->root->hierarchy_id != ke_cfg_cgroup_hier) {
     event__skip(stats, KE_CGROUP);
     return 0;
   }
-  event__begin(stats, &rec->hdr, KE_CGROUP);
+  event__begin(stats, &rec->hdr, cpu, KE_CGROUP);
   rec->id = cgroup->kn->id;
   rec->op = op;
   rec->level = cgroup->level;
@@ -57,14 +58,15 @@ int BPF_PROG(cgroup_rename__tp_btf, struct cgroup* cgroup, const char* path) {
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(cgroup_attach__tp_btf, struct cgroup* to, const char* path, struct task_struct* task,
              bool threadgroup) {
-  struct ke_cpu_stats* stats = stats__this_cpu();
+  __u32 cpu = bpf_get_smp_processor_id();
+  struct ke_cpu_stats* stats = stats__of(cpu);
   if (!stats) return 0;
   if (to->root->hierarchy_id != ke_cfg_cgroup_hier || task->pid != task->tgid) {
     event__skip(stats, KE_CGROUP_MOVE);
     return 0;
   }
   struct ke_cgroup_move rec = {};
-  event__begin(stats, &rec.hdr, KE_CGROUP_MOVE);
+  event__begin(stats, &rec.hdr, cpu, KE_CGROUP_MOVE);
   rec.id = to->kn->id;
   rec.tgid = task->tgid;
   rec.start_ns = task->start_boottime;

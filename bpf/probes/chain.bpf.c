@@ -6,24 +6,17 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static const struct ke_chain_entry kEmpty = {};
 
 /*
- * Called once for the file that exec was asked for and once more for each interpreter. fentry and
- * not the LSM hook: it needs no 'bpf' in the kernel's lsm= list. The stack has no room for an
- * entry, so a new one is made from the read-only empty one.
+ * Called once for each interpreter that an exec comes to, so that other execs pay nothing. Before
+ * the first one bprm->interp still is the file that was asked for: what an earlier exec that failed
+ * left is void then. The stack has no room for an entry: a new one is made from the read-only
+ * empty one. Can be preempted, by another task with another key.
  */
-SEC("fentry/security_bprm_check")
-int BPF_PROG(chain__fentry, struct linux_binprm* bprm) {
+SEC("fentry/bprm_change_interp")
+int BPF_PROG(chain__fentry, const char* interp, struct linux_binprm* bprm) {
   __u32 tid = (__u32)bpf_get_current_pid_tgid();
-  const char* interp = bprm->interp;
+  if (bprm->interp == bprm->filename) bpf_map_update_elem(&ke_chain, &tid, &kEmpty, BPF_ANY);
   struct ke_chain_entry* chain = bpf_map_lookup_elem(&ke_chain, &tid);
-  if (interp == bprm->filename) { /* a new exec: what a failed one left is void */
-    if (chain) chain->count = chain->len = 0;
-    return 0;
-  }
-  if (!chain) {
-    bpf_map_update_elem(&ke_chain, &tid, &kEmpty, BPF_ANY);
-    chain = bpf_map_lookup_elem(&ke_chain, &tid);
-  }
-  struct ke_cpu_stats* stats = stats__this_cpu();
+  struct ke_cpu_stats* stats = stats__of(bpf_get_smp_processor_id());
   if (!stats) return 0;
   if (!chain || chain->count >= KE_CHAIN_MAX) {
     __sync_fetch_and_add(&stats->sites[KE_SITE_CHAIN_FULL], 1);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "bpf/lib/image.h"
-#include "bpf/lib/procs.h"
 
 /*
  * Processes older than the sensor, read after the hooks are attached: who forks meanwhile is seen
@@ -13,19 +12,11 @@ int existing__iter(struct bpf_iter__task* ctx) {
   struct task_struct* task = ctx->task;
   struct seq_file* seq = ctx->meta->seq;
   __u32 slot = ke_cfg_iter_slot;
-  __u32 tgid;
-  struct ke_cpu_stats* stats = stats__this_cpu();
+  struct ke_cpu_stats* stats = stats__of(bpf_get_smp_processor_id());
   struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &slot);
   if (!task || !stats || !scratch || task->pid != task->tgid) return 0;
   struct ke_process* rec = (void*)scratch->rec;
-  tgid = task->tgid;
   bool dead = task->signal->live.counter == 0;
-  if (!dead) {
-    struct ke_proc proc = {.start_ns = task->start_boottime};
-    bpf_map_update_elem(&ke_procs, &tgid, &proc, BPF_NOEXIST);
-    /* Its last thread may have gone between the test and the update: nobody would remove it. */
-    if (task->signal->live.counter == 0) bpf_map_delete_elem(&ke_procs, &tgid);
-  }
   __builtin_memset(&rec->hdr, 0, sizeof(*rec));
   rec->hdr.type = KE_EXISTING;
   rec->hdr.version = KE_RECORD_VERSION;

@@ -230,7 +230,7 @@ void JsonEncoder::Encode(EventView event, Buffer& out) {
   const size_t room = RoomFor(event.header());
   char* to = WriteHeader(event.header(), out.Room(room));
   int group = kNoGroup;
-  event.ForEach([&](const FieldDef& field, const FieldValue& value) {
+  event.ForEachValue([&](const FieldValue& value) {
     const Key& key = keys_[static_cast<size_t>(value.id)];
     if (key.type != FieldType::kUint && IsLeftOut(key.type, value)) return;
     if (key.group != group) {
@@ -255,7 +255,7 @@ void JsonEncoder::Encode(EventView event, Buffer& out) {
     if (!valid || (value.flags & kFieldCut) != 0) {
       // A copy for the same reason as in WriteValue: this way is rare.
       const FieldValue copy = value;
-      to = WriteSiblings(field, copy, valid, to, out);
+      to = WriteSiblings(GetField(copy.id), copy, valid, to, out);
       to = out.Room(to, room);
     }
   });

@@ -14,7 +14,7 @@
 #include "exporters/encode/encoder.h"
 #include "exporters/sink/sink.h"
 #include "sensor/journal/journal.h"
-#include "sensor/journal/mutex.h"
+#include "sensor/util/mutex.h"
 
 namespace kentry {
 

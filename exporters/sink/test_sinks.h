@@ -9,7 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "exporters/sink/sink.h"
-#include "sensor/journal/mutex.h"
+#include "sensor/util/mutex.h"
 
 namespace kentry {
 

@@ -22,11 +22,11 @@ namespace kentry {
 namespace {
 
 // Rows of one message: enough to make the number of messages small, far below gRPC's 4 MiB.
-constexpr size_t kBatchBytes = 128 * 1024;
+constexpr size_t kBatchBytes = 128 << 10;
 // Requests carry a flag or nothing.
 constexpr int kMaxRequestBytes = 64 * 1024;
 // gRPC's own bound on the threads that run calls. A client that asks and doesn't read holds one.
-constexpr int kMaxThreads = 8;
+constexpr int kMaxThreads = 16;
 constexpr int kIdleConnectionMs = 60'000;
 
 class SensorService final : public v1::Sensor::Service {

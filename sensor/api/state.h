@@ -32,7 +32,7 @@ struct CpuLoss {
 struct ReaderStatus {
   uint64_t polls = 0;
   uint64_t wakeups = 0;       // by producers
-  uint64_t held_back = 0;     // records, now
+  uint64_t held_back = 0;     // rings whose next record waited at the last poll
   uint64_t busy = 0;          // rings with an unfinished record in front for too long
   uint64_t out_of_order = 0;  // sequence numbers that came after a later one
   uint64_t late = 0;          // records that came after later ones had gone out

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
@@ -31,6 +34,7 @@ namespace kentry {
 namespace {
 
 // How long outputs may take to write what is left when the sensor stops.
+constexpr char kMachineLock[] = "/run/kentry.lock";
 constexpr absl::Duration kDrainTime = absl::Seconds(5);
 
 struct App {
@@ -39,6 +43,7 @@ struct App {
 
   const RunOptions& options;
   uint64_t started_ns = BootNowNs();
+  Fd machine_lock;
   std::optional<ApiSocket> socket;
   Journal journal;
   std::vector<NamedOutput> outputs;
@@ -83,6 +88,17 @@ sigset_t HandledSignals() {
   return set;
 }
 
+// Two sensors on one machine would only cost twice; whatever their sockets are called.
+absl::Status LockMachine(App& app) {
+  app.machine_lock = Fd(open(kMachineLock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!app.machine_lock.valid()) return ErrnoError(errno, fmt::format("open {}", kMachineLock));
+  if (flock(app.machine_lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::AlreadyExistsError(
+        "another kentry daemon runs on this machine; ask it with \"kentry status\"");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ClaimSocket(App& app) {
   ASSIGN_OR_RETURN(app.socket, ApiSocket::Claim(app.options.socket_path));
   return absl::OkStatus();
@@ -101,6 +117,8 @@ std::unique_ptr<Encoder> StdoutEncoder(App& app) {
   TextOptions text;
   text.color = WantColor(app.options.color);
   text.width = TerminalWidth();
+  utsname names{};
+  if (uname(&names) == 0) text.host = names.nodename;
   text.user_name = [names = ReadUserNames("/etc/passwd")](uint32_t uid) {
     const auto name = names.find(uid);
     return name == names.end() ? std::string() : name->second;
@@ -139,17 +157,25 @@ absl::Status StartPipeline(App& app) {
   PipelineOptions options;
   options.kernel.ring_bytes = static_cast<uint32_t>(app.options.ring_bytes);
   options.kernel.prio_ring_bytes = static_cast<uint32_t>(app.options.priority_ring_bytes);
-  options.kernel.max_processes = app.options.max_processes;
   options.processes.capacity = app.options.max_processes;
   options.env_names = app.options.env;
   options.version = Version();
-  ASSIGN_OR_RETURN(app.pipeline, Pipeline::Start(std::move(options), &app.journal));
+  absl::StatusOr<std::unique_ptr<Pipeline>> pipeline =
+      Pipeline::Start(std::move(options), &app.journal);
+  const absl::StatusCode code = pipeline.status().code();
+  if (code == absl::StatusCode::kFailedPrecondition ||
+      code == absl::StatusCode::kPermissionDenied) {
+    // What this kernel can't do is told apart from what went wrong.
+    return absl::UnimplementedError(pipeline.status().message());
+  }
+  RETURN_IF_ERROR(pipeline.status());
+  app.pipeline = *std::move(pipeline);
   return absl::OkStatus();
 }
 
 absl::Status Serve(App& app) {
   app.state = std::make_unique<AppState>(app.pipeline.get(), &app.journal, &app.outputs,
-                                         app.options.journal_bytes);
+                                         app.options.journal_bytes, app.started_ns);
   ASSIGN_OR_RETURN(app.server, ApiServer::Start(*std::move(app.socket), app.state.get()));
   app.socket.reset();
   return absl::OkStatus();
@@ -170,8 +196,8 @@ absl::Status Announce(App& app) {
 }
 
 // In the order of the start; the destructor of App undoes them backwards.
-constexpr std::array<absl::Status (*)(App&), 6> kSteps = {ClaimSocket,   TakeSignals, OpenOutputs,
-                                                          StartPipeline, Serve,       Announce};
+constexpr std::array<absl::Status (*)(App&), 7> kSteps = {
+    ClaimSocket, LockMachine, TakeSignals, OpenOutputs, StartPipeline, Serve, Announce};
 
 // Sleeps until a signal or the end of the asked-for time says to stop.
 void AwaitEnd(App& app) {
@@ -221,16 +247,6 @@ void PrintSummary(const App& app) {
              stats.events, stats.lost, seconds, cpu, seconds > 0 ? 100 * cpu / seconds : 0);
 }
 
-int Fail(const absl::Status& status) {
-  // What the kernel can't do is told apart from what went wrong.
-  if (status.code() == absl::StatusCode::kFailedPrecondition ||
-      status.code() == absl::StatusCode::kPermissionDenied) {
-    fmt::print(stderr, "kentry: {}\n", std::string(status.message()));
-    return kExitKernel;
-  }
-  return ReportError(status);
-}
-
 }  // namespace
 
 int RunCommand(const RunOptions& options) {
@@ -239,7 +255,7 @@ int RunCommand(const RunOptions& options) {
   SetLogSeverity(SeverityOf(options.log_level));
   App app(options);
   for (const auto step : kSteps) {
-    if (const absl::Status status = step(app); !status.ok()) return Fail(status);
+    if (const absl::Status status = step(app); !status.ok()) return ReportError(status);
   }
   std::thread pipeline([&app] { app.pipeline->Run(); });
   AwaitEnd(app);

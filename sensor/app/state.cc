@@ -62,12 +62,13 @@ ProcessRow RowOf(const Process& process, const CgroupTable& cgroups, int64_t wal
 }  // namespace
 
 AppState::AppState(Pipeline* pipeline, const Journal* journal,
-                   const std::vector<NamedOutput>* outputs, size_t journal_bytes)
+                   const std::vector<NamedOutput>* outputs, size_t journal_bytes,
+                   uint64_t started_boot_ns)
     : pipeline_(*pipeline),
       journal_(*journal),
       outputs_(*outputs),
       journal_bytes_(journal_bytes),
-      started_boot_ns_(BootNowNs()) {}
+      started_boot_ns_(started_boot_ns) {}
 
 void AppState::FillKernel(SensorStatus* status) {
   Kernel& kernel = pipeline_.kernel();
@@ -82,6 +83,14 @@ void AppState::FillKernel(SensorStatus* status) {
                                .delivered = totals.delivered,
                                .lost = totals.lost});
   }
+  const ClassTotals moves = pipeline_.Totals(KE_CGROUP_MOVE);
+  status->classes.push_back({.name = "cgroup.move",
+                             .backend = ChosenBackend(kernel.backends(), "cgroup.change"),
+                             .attempted = moves.attempted,
+                             .missed = moves.missed,
+                             .filtered = moves.filtered,
+                             .delivered = moves.delivered,
+                             .lost = moves.lost});
   std::vector<uint64_t> sites(KE_SITE_MAX);
   for (int cpu = 0; cpu < kernel.cpu_count(); ++cpu) {
     status->cpu_loss.push_back(
@@ -97,6 +106,7 @@ void AppState::FillKernel(SensorStatus* status) {
   const RingReaderStats& reader = kernel.rings().stats();
   status->reader.polls = reader.polls;
   status->reader.wakeups = kernel.wakeups();
+  status->reader.held_back = reader.held_back;
   status->reader.busy = reader.busy;
   status->reader.late = reader.out_of_order;
   status->reader.out_of_order = pipeline_.out_of_sequence();

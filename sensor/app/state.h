@@ -23,7 +23,7 @@ struct NamedOutput {
 class AppState final : public SensorState {
  public:
   AppState(Pipeline* pipeline, const Journal* journal, const std::vector<NamedOutput>* outputs,
-           size_t journal_bytes);
+           size_t journal_bytes, uint64_t started_boot_ns);
 
   SensorStatus Status() override;
   std::vector<ProcessRow> Processes(bool with_exited) override;

@@ -7,14 +7,12 @@
 #include "sensor/cli/command_spec.h"
 #include "sensor/cli/printable.h"
 #include "sensor/cli/values.h"
+#include "sensor/event/env_names.h"
 #include "sensor/util/status.h"
 
 namespace kentry {
 namespace {
 
-// Variables that make a program run code its name doesn't tell of.
-constexpr std::array<std::string_view, 4> kDefaultEnv = {"LD_PRELOAD", "LD_AUDIT",
-                                                         "LD_LIBRARY_PATH", "GLIBC_TUNABLES"};
 constexpr std::array<std::string_view, 3> kColorModes = {"auto", "always", "never"};
 constexpr std::array<std::string_view, 4> kLogLevels = {"error", "warn", "info", "debug"};
 
@@ -40,7 +38,7 @@ void DeclareOutput(CLI::App& app, RawOptions& raw) {
   app.add_option("--env", raw.env,
                  fmt::format("variables to report of each program's environment, or none; may be "
                              "repeated (default {})",
-                             fmt::join(kDefaultEnv, ",")))
+                             fmt::join(DefaultEnvNames(), ",")))
       ->type_name("NAME,...")
       ->expected(1)
       ->take_all();
@@ -114,7 +112,7 @@ absl::Status ConvertEvents(const RawOptions& raw, RunOptions* options) {
     options->file_classes = options->stdout_classes;
   }
   if (raw.env.empty()) {
-    options->env.assign(kDefaultEnv.begin(), kDefaultEnv.end());
+    options->env = DefaultEnvNames();
   } else {
     auto env = ParseEnvNames(raw.env);
     RETURN_IF_ERROR(ForOption("--env", env.status()));

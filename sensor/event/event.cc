@@ -8,12 +8,6 @@
 namespace kentry {
 namespace {
 
-struct FieldHeader {
-  uint16_t id = 0;
-  uint16_t flags = 0;
-  uint32_t len = 0;
-};
-
 constexpr size_t Padded(size_t len) { return (len + 7) & ~size_t{7}; }
 
 bool IsText(FieldType type) { return type == FieldType::kString || type == FieldType::kStringList; }
@@ -64,24 +58,6 @@ absl::StatusOr<EventView> EventView::Parse(std::span<const uint8_t> bytes) {
   return EventView(bytes);
 }
 
-const EventHeader& EventView::header() const {
-  return *reinterpret_cast<const EventHeader*>(bytes_.data());
-}
-
-FieldValue EventView::ValueAt(size_t* at) const {
-  FieldHeader field;
-  std::memcpy(&field, bytes_.data() + *at, sizeof(field));
-  const uint8_t* data = bytes_.data() + *at + sizeof(field);
-  *at += sizeof(field) + Padded(field.len);
-  FieldValue value{.id = static_cast<FieldId>(field.id), .flags = field.flags};
-  if (IsText(GetField(value.id).type)) {
-    value.text = std::string_view(reinterpret_cast<const char*>(data), field.len);
-  } else {
-    std::memcpy(&value.number, data, sizeof(value.number));
-  }
-  return value;
-}
-
 std::optional<FieldValue> EventView::Find(FieldId id) const {
   size_t at = sizeof(EventHeader);
   for (int left = header().field_count; left > 0; --left) {
@@ -112,7 +88,7 @@ void EventBuilder::Begin(EventClass cls) {
 EventHeader& EventBuilder::header() { return *reinterpret_cast<EventHeader*>(bytes_.data()); }
 
 uint8_t* EventBuilder::Append(FieldId id, uint16_t flags, size_t len) {
-  const FieldHeader field{static_cast<uint16_t>(id), flags, static_cast<uint32_t>(len)};
+  const EventView::FieldHeader field{static_cast<uint16_t>(id), flags, static_cast<uint32_t>(len)};
   const size_t at = bytes_.size();
   bytes_.resize(at + sizeof(field) + Padded(len));  // new bytes are zero, the padding stays so
   std::memcpy(bytes_.data() + at, &field, sizeof(field));

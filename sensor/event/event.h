@@ -6,6 +6,7 @@
 #define KENTRY_SENSOR_EVENT_EVENT_H_
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -42,7 +43,7 @@ struct FieldValue {
   FieldId id = FieldId::kInvalid;
   uint16_t flags = 0;     // FieldFlag bits
   uint64_t number = 0;    // kUint, kInt (two's complement), kBool, kDuration, kHex, kDevice
-  std::string_view text;  // kString: the bytes; kStringList: see FieldType
+  std::string_view text;  // kString: the bytes; kStringList: see FieldType; else meaningless
 };
 
 // Calls f(std::string_view) for each string of a kStringList value.
@@ -64,7 +65,7 @@ class EventView {
   // For bytes that an EventBuilder made.
   static EventView Trusted(std::span<const uint8_t> bytes) { return EventView(bytes); }
 
-  const EventHeader& header() const;
+  const EventHeader& header() const { return *reinterpret_cast<const EventHeader*>(bytes_.data()); }
   EventClass cls() const { return static_cast<EventClass>(header().cls); }
   std::span<const uint8_t> bytes() const { return bytes_; }
 
@@ -78,17 +79,36 @@ class EventView {
   // Calls f(const FieldDef&, const FieldValue&) for each value, in the order of the field ids.
   template <typename F>
   void ForEach(F f) const {
+    ForEachValue([&f](const FieldValue& value) { f(GetField(value.id), value); });
+  }
+  // The same without the field's row, for who has a table of his own: f(const FieldValue&).
+  template <typename F>
+  void ForEachValue(F f) const {
     size_t at = sizeof(EventHeader);
-    for (int left = header().field_count; left > 0; --left) {
-      const FieldValue value = ValueAt(&at);
-      f(GetField(value.id), value);
-    }
+    for (int left = header().field_count; left > 0; --left) f(ValueAt(&at));
   }
 
  private:
+  friend class EventBuilder;
   explicit EventView(std::span<const uint8_t> bytes) : bytes_(bytes) {}
-  // The value at *at; moves *at behind it.
-  FieldValue ValueAt(size_t* at) const;
+  struct FieldHeader {
+    uint16_t id = 0;
+    uint16_t flags = 0;
+    uint32_t len = 0;
+  };
+  // The value at *at; moves *at behind it. Inline and without a look at the field table, because
+  // every encoder does it for every value.
+  FieldValue ValueAt(size_t* at) const {
+    FieldHeader field;
+    std::memcpy(&field, bytes_.data() + *at, sizeof(field));
+    const uint8_t* data = bytes_.data() + *at + sizeof(field);
+    *at += sizeof(field) + ((size_t{field.len} + 7) & ~size_t{7});
+    FieldValue value{.id = static_cast<FieldId>(field.id),
+                     .flags = field.flags,
+                     .text = {reinterpret_cast<const char*>(data), field.len}};
+    if (field.len == sizeof(value.number)) std::memcpy(&value.number, data, sizeof(value.number));
+    return value;
+  }
 
   std::span<const uint8_t> bytes_;
 };

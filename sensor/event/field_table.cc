@@ -19,7 +19,8 @@ constexpr std::array<ClassDef, kEventClassCount - 1> kClasses = {{
     {kProcessExit, "process.exit", KE_EXIT, "the last thread of a process ended"},
     {kProcessExecFailed, "process.exec_failed", KE_EXEC_FAILED, "an exec returned an error"},
     {kProcessExisting, "process.existing", KE_EXISTING,
-     "a process that was there before the sensor started"},
+     "a process that the sensor found running: it is older than the sensor, or a loss had hidden "
+     "it"},
     {kCgroup, "cgroup.change", KE_CGROUP, "a cgroup was created, removed or renamed"},
     {kSensorStart, "sensor.start", KE_INVALID, "the sensor watches from here on"},
     {kSensorLoss, "sensor.loss", KE_INVALID, "events happened that are not in this output"},

@@ -16,7 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 #include "sensor/event/event.h"
-#include "sensor/journal/mutex.h"
+#include "sensor/util/mutex.h"
 
 namespace kentry {
 

@@ -2,6 +2,7 @@
 #include "sensor/kernel/kernel.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -38,6 +39,12 @@ using Fexit = std::unique_ptr<ke_failed_fexit, Destroy<&ke_failed_fexit::destroy
 using Kret = std::unique_ptr<ke_failed_kret, Destroy<&ke_failed_kret::destroy>>;
 using Link = std::unique_ptr<bpf_link, Destroy<&bpf_link__destroy>>;
 
+// Addresses of the locks whose sequence the path walker reads; 0 = the kernel doesn't tell.
+struct TreeLocks {
+  uint64_t rename = 0;
+  uint64_t mount = 0;
+};
+
 struct Functions {
   const char* execve;
   const char* execveat;
@@ -51,6 +58,12 @@ constexpr Functions kExecFunctions = {"__x64_sys_execve", "__x64_sys_execveat",
 constexpr Functions kExecFunctions = {"__arm64_sys_execve", "__arm64_sys_execveat",
                                       "__arm64_compat_sys_execve", "__arm64_compat_sys_execveat"};
 #endif
+
+constexpr std::string_view kInterpreters = "process.interpreters";
+constexpr std::string_view kFailedExec = "process.exec_failed";
+constexpr std::string_view kDerivedCost =
+    "an interpreter's option can't be told from an interpreter";
+constexpr std::string_view kNoFailedExecs = "failed execs are not seen";
 
 std::string Errno(int err) { return std::strerror(err < 0 ? -err : err); }
 
@@ -78,11 +91,31 @@ void RaiseMemlock() {
   (void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
 }
 
+// Addresses of kernel symbols, 0 where the kernel doesn't tell.
+void FindSymbols(std::span<const std::pair<std::string_view, uint64_t*>> wanted) {
+  FILE* file = std::fopen("/proc/kallsyms", "re");
+  if (file == nullptr) return;
+  char line[512];
+  size_t left = wanted.size();
+  while (left > 0 && std::fgets(line, sizeof(line), file) != nullptr) {
+    // sscanf is slow, and there are a few hundred thousand lines.
+    if (std::strstr(line, "_lock\n") == nullptr) continue;
+    unsigned long long address = 0;
+    char name[256];
+    if (std::sscanf(line, "%llx %*c %255s", &address, name) != 2) continue;
+    for (const auto& [symbol, value] : wanted) {
+      if (symbol != name) continue;
+      *value = address;
+      --left;
+    }
+  }
+  std::fclose(file);
+}
+
 constexpr std::array<std::string_view, KE_SITE_MAX> kSiteNames = {
-    "scratch_lookup",   "ring_lookup",    "process_table_full", "process_entry_missing",
-    "args_read",        "env_read",       "path_read",          "path_too_deep",
-    "path_unstable",    "script_read",    "creds_read",         "cgroup_path_read",
-    "failed_path_read", "chain_overflow", "iterator_write",
+    "ring_lookup",      "leader_table_full", "leader_unknown", "args_read",   "env_read",
+    "path_read",        "path_too_deep",     "path_unstable",  "script_read", "cgroup_path_read",
+    "failed_path_read", "chain_overflow",    "iterator_write",
 };
 
 }  // namespace
@@ -116,11 +149,21 @@ class Kernel::Impl {
   std::vector<Backend> backends_;
 
  private:
+  absl::Status OpenBase(const KernelOptions& options, const TreeLocks& locks);
   absl::Status LoadBase(const KernelOptions& options);
   absl::Status MakeRings();
   absl::Status MapShared();
   void LoadScript();
   void LoadFailedExec();
+  void LoadKretprobes(Backend* backend);
+  void GiveUp(std::string_view feature, const absl::Status& why);
+  void AttachScript();
+  void AttachFailedExec();
+  absl::Status AttachFexit();
+  absl::Status AttachKretprobes();
+  bool HasFunction(const char* name) const {
+    return btf__find_by_name_kind(btf_.get(), name, BTF_KIND_FUNC) > 0;
+  }
   absl::Status AttachOne(bpf_program* program, std::string_view what);
   std::vector<const bpf_object*> Objects() const;
   // Gives `object` the maps that the base object has by the same name.
@@ -128,6 +171,7 @@ class Kernel::Impl {
   template <typename Skeleton>
   std::string TryLoad(Skeleton* skeleton, bpf_object* object);
 
+  std::unique_ptr<btf, Destroy<&btf__free>> btf_;  // the kernel's types and functions
   Base base_;
   Script script_;
   Fexit fexit_;
@@ -146,6 +190,8 @@ absl::Status Kernel::Impl::Load(const KernelOptions& options) {
   sizes_ = DefaultRingSizes(uint64_t{info.totalram} * info.mem_unit, cpus_);
   if (options.ring_bytes != 0) sizes_.bulk = RoundBulkBytes(options.ring_bytes);
   if (options.prio_ring_bytes != 0) sizes_.prio = RoundPrioBytes(options.prio_ring_bytes);
+  btf_.reset(btf__load_vmlinux_btf());
+  if (btf_ == nullptr) return ErrnoError(errno, "read the kernel's BTF");
   RETURN_IF_ERROR(LoadBase(options));
   RETURN_IF_ERROR(MakeRings());
   RETURN_IF_ERROR(MapShared());
@@ -154,27 +200,8 @@ absl::Status Kernel::Impl::Load(const KernelOptions& options) {
   return absl::OkStatus();
 }
 
-// Addresses of kernel symbols, 0 where the kernel doesn't tell.
-static void FindSymbols(std::span<const std::pair<std::string_view, uint64_t*>> wanted) {
-  FILE* file = std::fopen("/proc/kallsyms", "re");
-  if (file == nullptr) return;
-  char line[512];
-  size_t left = wanted.size();
-  while (left > 0 && std::fgets(line, sizeof(line), file) != nullptr) {
-    unsigned long long address = 0;
-    char name[256];
-    if (std::sscanf(line, "%llx %*c %255s", &address, name) != 2) continue;
-    for (const auto& [symbol, value] : wanted) {
-      if (symbol != name) continue;
-      *value = address;
-      --left;
-    }
-  }
-  std::fclose(file);
-}
-
-absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
-  LibbpfLog log;
+// Opens the base object and sets its switches.
+absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const TreeLocks& locks) {
   base_ = Base(ke_base::open());
   if (base_ == nullptr) return ErrnoError(errno, "open the base BPF object");
   base_->rodata->ke_cfg_wake_bytes = sizes_.bulk / 4;
@@ -182,26 +209,38 @@ absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
   base_->rodata->ke_cfg_cgroup_hier = options.cgroup_hierarchy;
   base_->rodata->ke_cfg_env_max = options.environment ? KE_ENV_MAX : 0;
   base_->rodata->ke_cfg_iter_slot = static_cast<uint32_t>(cpus_);
-  uint64_t rename_lock = 0;
-  uint64_t mount_lock = 0;
-  const std::array<std::pair<std::string_view, uint64_t*>, 2> symbols = {
-      {{"rename_lock", &rename_lock}, {"mount_lock", &mount_lock}}};
-  FindSymbols(symbols);
-  base_->rodata->ke_cfg_rename_lock = rename_lock;
-  base_->rodata->ke_cfg_mount_lock = mount_lock;
+  base_->rodata->ke_cfg_rename_lock = locks.rename;
+  base_->rodata->ke_cfg_mount_lock = locks.mount;
   const auto cpus = static_cast<uint32_t>(cpus_);
   bpf_map__set_max_entries(base_->maps.ke_rings_bulk, cpus);
   bpf_map__set_max_entries(base_->maps.ke_rings_prio, cpus);
   bpf_map__set_max_entries(base_->maps.ke_stats, cpus);
   bpf_map__set_max_entries(base_->maps.ke_scratch, cpus + 1);
-  bpf_map__set_max_entries(base_->maps.ke_procs, options.max_processes);
-  if (const int err = ke_base::load(base_.get()); err != 0) {
-    if (err == -EPERM || err == -EACCES) {
-      return absl::PermissionDeniedError(
-          fmt::format("the kernel refuses BPF programs ({}): {}", Errno(err), log.text()));
-    }
-    return absl::FailedPreconditionError(
-        fmt::format("the kernel refuses the base programs ({}): {}", Errno(err), log.text()));
+  return absl::OkStatus();
+}
+
+absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
+  LibbpfLog log;
+  TreeLocks locks;
+  const std::array<std::pair<std::string_view, uint64_t*>, 2> symbols = {
+      {{"rename_lock", &locks.rename}, {"mount_lock", &locks.mount}}};
+  FindSymbols(symbols);
+  int err = -ENOTSUP;
+  if (HasFunction("bpf_preempt_disable")) {
+    // 6.12 has it but refuses it around calls of global functions; its tracepoints don't need it.
+    RETURN_IF_ERROR(OpenBase(options, locks));
+    base_->rodata->ke_cfg_preempt = 1;
+    err = ke_base::load(base_.get());
+  }
+  if (err != 0) {
+    RETURN_IF_ERROR(OpenBase(options, locks));
+    err = ke_base::load(base_.get());
+  }
+  if (err != 0) {
+    const std::string why =
+        fmt::format("the kernel refuses the base programs: {} ({})", Errno(err), log.Reason());
+    if (err == -EPERM) return absl::PermissionDeniedError(why);
+    return absl::FailedPreconditionError(why);
   }
   for (const char* name : {"process.exec", "process.fork", "process.exit", "cgroup.change"}) {
     backends_.push_back(
@@ -209,6 +248,13 @@ absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
   }
   backends_.push_back(
       {.feature = "process.existing", .name = "task iterator", .available = true, .chosen = true});
+  const bool checked = locks.rename != 0 && locks.mount != 0;
+  backends_.push_back({.feature = "path check",
+                       .name = "rename_lock and mount_lock of kallsyms",
+                       .available = checked,
+                       .chosen = checked,
+                       .reason = checked ? "" : "the kernel hides its symbols (kptr_restrict)",
+                       .cost = checked ? "" : "renames under the path walker are not noticed"});
   return absl::OkStatus();
 }
 
@@ -272,53 +318,62 @@ std::string Kernel::Impl::TryLoad(Skeleton* skeleton, bpf_object* object) {
 }
 
 void Kernel::Impl::LoadScript() {
-  Backend fentry{.feature = "process.interpreters", .name = "fentry security_bprm_check"};
-  Backend derived{.feature = "process.interpreters",
-                  .name = "derived from argv",
-                  .available = true,
-                  .cost = "an interpreter's option can't be told from an interpreter"};
+  Backend fentry{.feature = std::string(kInterpreters), .name = "fentry bprm_change_interp"};
+  Backend derived{
+      .feature = std::string(kInterpreters), .name = "derived from argv", .available = true};
   script_ = Script(ke_script::open());
   fentry.reason = script_ ? TryLoad(script_.get(), script_->obj) : Errno(errno);
   if (fentry.reason.empty()) {
     fentry.available = fentry.chosen = true;
-    derived.reason = "a better one is in use";
-    derived.cost.clear();
+    derived.reason = "not needed: a better one is in use";
   } else {
     script_.reset();
     derived.chosen = true;
+    derived.cost = kDerivedCost;
   }
   backends_.push_back(fentry);
   backends_.push_back(derived);
 }
 
+// The last two rows of backends_ are this class's, best first.
 void Kernel::Impl::LoadFailedExec() {
-  Backend best{.feature = "process.exec_failed", .name = "fexit on the exec system calls"};
-  Backend second{.feature = "process.exec_failed", .name = "kretprobe on the exec system calls"};
+  Backend best{.feature = std::string(kFailedExec), .name = "fexit on the exec system calls"};
+  Backend second{.feature = std::string(kFailedExec), .name = "kretprobe on the exec system calls"};
   fexit_ = Fexit(ke_failed_fexit::open());
   if (fexit_ != nullptr) {
-    bpf_program__set_attach_target(fexit_->progs.execve__fexit, 0, kExecFunctions.execve);
-    bpf_program__set_attach_target(fexit_->progs.execveat__fexit, 0, kExecFunctions.execveat);
-    bpf_program__set_attach_target(fexit_->progs.execve32__fexit, 0, kExecFunctions.execve32);
-    bpf_program__set_attach_target(fexit_->progs.execveat32__fexit, 0, kExecFunctions.execveat32);
+    const std::array<std::pair<bpf_program*, const char*>, 4> targets = {{
+        {fexit_->progs.execve__fexit, kExecFunctions.execve},
+        {fexit_->progs.execveat__fexit, kExecFunctions.execveat},
+        {fexit_->progs.execve32__fexit, kExecFunctions.execve32},
+        {fexit_->progs.execveat32__fexit, kExecFunctions.execveat32},
+    }};
+    for (const auto& [program, function] : targets) {
+      // A kernel without 32-bit emulation lacks two of them.
+      bpf_program__set_autoload(program, HasFunction(function));
+      bpf_program__set_attach_target(program, 0, function);
+    }
     best.reason = TryLoad(fexit_.get(), fexit_->obj);
   } else {
     best.reason = Errno(errno);
   }
   if (best.reason.empty()) {
     best.available = best.chosen = true;
-    second.reason = "a better one is in use";
+    second.reason = "not tried: a better one is in use";
   } else {
     fexit_.reset();
-    kret_ = Kret(ke_failed_kret::open());
-    second.reason = kret_ ? TryLoad(kret_.get(), kret_->obj) : Errno(errno);
-    second.available = second.chosen = second.reason.empty();
-    if (!second.available) {
-      kret_.reset();
-      second.cost = "failed execs are not seen";
-    }
+    LoadKretprobes(&second);
   }
   backends_.push_back(best);
   backends_.push_back(second);
+}
+
+void Kernel::Impl::LoadKretprobes(Backend* backend) {
+  kret_ = Kret(ke_failed_kret::open());
+  backend->reason = kret_ ? TryLoad(kret_.get(), kret_->obj) : Errno(errno);
+  backend->available = backend->chosen = backend->reason.empty();
+  if (backend->available) return;
+  backend->cost = kNoFailedExecs;
+  kret_.reset();
 }
 
 absl::Status Kernel::Impl::AttachOne(bpf_program* program, std::string_view what) {
@@ -332,21 +387,44 @@ absl::Status Kernel::Impl::AttachOne(bpf_program* program, std::string_view what
   return absl::OkStatus();
 }
 
-absl::Status Kernel::Impl::Attach() {
-  if (script_ != nullptr) RETURN_IF_ERROR(AttachOne(script_->progs.chain__fentry, "bprm_check"));
-  auto& base = base_->progs;
-  for (bpf_program* program :
-       {base.cgroup_mkdir__tp_btf, base.cgroup_rmdir__tp_btf, base.cgroup_rename__tp_btf,
-        base.cgroup_attach__tp_btf, base.exit__tp_btf, base.exec__tp_btf, base.fork__tp_btf}) {
-    RETURN_IF_ERROR(AttachOne(program, bpf_program__name(program)));
+// A kernel may load what it then refuses to attach: the next backend has its turn.
+void Kernel::Impl::GiveUp(std::string_view feature, const absl::Status& why) {
+  for (Backend& backend : backends_) {
+    if (backend.feature != feature || !backend.chosen) continue;
+    backend.available = backend.chosen = false;
+    backend.reason = std::string(why.message());
   }
-  if (fexit_ != nullptr) {
-    bpf_program* program = nullptr;
-    bpf_object__for_each_program(program, fexit_->obj) {
-      RETURN_IF_ERROR(AttachOne(program, bpf_program__name(program)));
+}
+
+void Kernel::Impl::AttachScript() {
+  if (script_ == nullptr) return;
+  const absl::Status status = AttachOne(script_->progs.chain__fentry, "bprm_change_interp");
+  if (status.ok()) return;
+  GiveUp(kInterpreters, status);
+  script_.reset();
+  for (Backend& backend : backends_) {
+    if (backend.feature != kInterpreters || !backend.available) continue;
+    backend.chosen = true;
+    backend.reason.clear();
+    backend.cost = kDerivedCost;
+  }
+}
+
+absl::Status Kernel::Impl::AttachFexit() {
+  const size_t before = links_.size();
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, fexit_->obj) {
+    if (!bpf_program__autoload(program)) continue;
+    if (absl::Status status = AttachOne(program, bpf_program__name(program)); !status.ok()) {
+      links_.resize(before);
+      return status;
     }
   }
-  if (kret_ == nullptr) return absl::OkStatus();
+  return absl::OkStatus();
+}
+
+absl::Status Kernel::Impl::AttachKretprobes() {
+  const size_t before = links_.size();
   const std::array<std::pair<bpf_program*, const char*>, 4> probes = {{
       {kret_->progs.execve__kretprobe, kExecFunctions.execve},
       {kret_->progs.execveat__kretprobe, kExecFunctions.execveat},
@@ -354,18 +432,45 @@ absl::Status Kernel::Impl::Attach() {
       {kret_->progs.execveat32__kretprobe, kExecFunctions.execveat32},
   }};
   for (const auto& [program, function] : probes) {
+    if (!HasFunction(function)) continue;
     LibbpfLog log;
     Link link(bpf_program__attach_kprobe(program, /*retprobe=*/true, function));
     if (link == nullptr) {
-      // Kprobes can load and still be refused here; the class is then not available.
-      Backend& backend = backends_.back();
-      backend.available = backend.chosen = false;
-      backend.reason = fmt::format("{} ({})", Errno(errno), log.Reason());
-      backend.cost = "failed execs are not seen";
-      break;
+      const int err = errno;
+      links_.resize(before);
+      return ErrnoError(err, fmt::format("attach to {}: {}", function, log.Reason()));
     }
     links_.push_back(std::move(link));
   }
+  return absl::OkStatus();
+}
+
+void Kernel::Impl::AttachFailedExec() {
+  if (fexit_ != nullptr) {
+    const absl::Status status = AttachFexit();
+    if (status.ok()) return;
+    GiveUp(kFailedExec, status);
+    fexit_.reset();
+    LoadKretprobes(&backends_.back());
+  }
+  if (kret_ == nullptr) return;
+  if (const absl::Status status = AttachKretprobes(); !status.ok()) {
+    GiveUp(kFailedExec, status);
+    backends_.back().cost = kNoFailedExecs;
+    kret_.reset();
+  }
+}
+
+absl::Status Kernel::Impl::Attach() {
+  AttachScript();
+  auto& base = base_->progs;
+  for (bpf_program* program :
+       {base.cgroup_mkdir__tp_btf, base.cgroup_rmdir__tp_btf, base.cgroup_rename__tp_btf,
+        base.cgroup_attach__tp_btf, base.exit__tp_btf, base.exec__tp_btf, base.fork__tp_btf}) {
+    RETURN_IF_ERROR(AttachOne(program, bpf_program__name(program)));
+  }
+  AttachFailedExec();
+  btf_.reset();  // megabytes, not needed any more
   return absl::OkStatus();
 }
 

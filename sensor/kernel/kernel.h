@@ -18,7 +18,6 @@ namespace kentry {
 struct KernelOptions {
   uint32_t ring_bytes = 0;  // per CPU; 0 = by memory and CPUs; else rounded up to a power of two
   uint32_t prio_ring_bytes = 0;  // the same for the priority ring
-  uint32_t max_processes = 32768;
   int cgroup_subsys = -1;    // see CgroupMount
   int cgroup_hierarchy = 0;  // 0 = the v2 hierarchy
   bool environment = true;   // send the environment along with an exec
@@ -64,7 +63,7 @@ class Kernel {
   // Detaches every hook; what is in the rings stays readable, counters stop.
   void Detach();
 
-  // Reads every process that exists, as KE_EXISTING records. Call after Attach.
+  // Reads every process that exists, as KE_EXISTING records.
   absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
 
   RingReader& rings();

@@ -138,6 +138,7 @@ uint64_t RingReader::Drain(uint64_t until_ns, Sink sink) {
     Push(head.ring, now);
   }
   stats_.records += count;
+  stats_.held_back = heads_.size();
   return count;
 }
 

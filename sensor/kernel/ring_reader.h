@@ -21,6 +21,7 @@ struct RingReaderStats {
   uint64_t out_of_order = 0;  // older than a record already handed on
   uint64_t busy = 0;          // a record that was not committed for more than 100 ms
   uint64_t unreadable = 0;    // too short to be a record
+  uint64_t held_back = 0;     // rings whose next record waited for its time at the last drain
 };
 
 // Reads many BPF ring buffers as one stream in the order of the records' time. libbpf's own reader

@@ -12,17 +12,18 @@ constexpr uint64_t kMemoryShare = 64;
 constexpr uint32_t kDefaultBulk = 1024 * 1024;
 constexpr uint32_t kMinBulk = 64 * 1024;  // an exec's record can have 48 KiB
 constexpr uint32_t kMinPrio = 16 * 1024;  // a cgroup's path can have 4 KiB
-constexpr uint32_t kMaxRing = 64 * 1024 * 1024;
+constexpr uint32_t kMaxBulk = 64 * 1024 * 1024;
+constexpr uint32_t kMaxPrio = 16 * 1024 * 1024;
 constexpr uint32_t kPrioShare = 4;  // a priority ring is this part of a bulk ring
 
 }  // namespace
 
 uint32_t RoundBulkBytes(uint64_t bytes) {
-  return static_cast<uint32_t>(std::bit_ceil(std::clamp<uint64_t>(bytes, kMinBulk, kMaxRing)));
+  return static_cast<uint32_t>(std::bit_ceil(std::clamp<uint64_t>(bytes, kMinBulk, kMaxBulk)));
 }
 
 uint32_t RoundPrioBytes(uint64_t bytes) {
-  return static_cast<uint32_t>(std::bit_ceil(std::clamp<uint64_t>(bytes, kMinPrio, kMaxRing)));
+  return static_cast<uint32_t>(std::bit_ceil(std::clamp<uint64_t>(bytes, kMinPrio, kMaxPrio)));
 }
 
 RingSizes DefaultRingSizes(uint64_t memory_bytes, int cpus) {

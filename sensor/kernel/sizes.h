@@ -15,7 +15,7 @@ struct RingSizes {
 // a bulk ring at most 1 MiB. `cpus` is at least 1.
 RingSizes DefaultRingSizes(uint64_t memory_bytes, int cpus);
 
-// `bytes` rounded up to a power of two that the largest record fits into, at most 64 MiB.
+// `bytes` rounded up to a power of two that the largest record fits into, at most 64 and 16 MiB.
 uint32_t RoundBulkBytes(uint64_t bytes);
 uint32_t RoundPrioBytes(uint64_t bytes);
 

@@ -37,10 +37,6 @@ std::string_view ClassNameOf(uint16_t type) {
 
 }  // namespace
 
-std::vector<std::string> PipelineOptions::DefaultEnvNames() {
-  return {"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "LD_DEBUG_OUTPUT", "GCONV_PATH"};
-}
-
 Pipeline::Pipeline(PipelineOptions options, Journal* journal, std::unique_ptr<Kernel> kernel)
     : options_(std::move(options)),
       journal_(*journal),
@@ -66,21 +62,29 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Start(PipelineOptions option
   if (!pipeline->wake_.valid()) return ErrnoError(errno, "eventfd");
   pipeline->cgroup_mount_ = std::move(mount_path);
   RETURN_IF_ERROR(pipeline->kernel_->rings().AddWakeFd(pipeline->wake_.get()));
+  RETURN_IF_ERROR(pipeline->ReadBeforeAttach());
   RETURN_IF_ERROR(pipeline->kernel_->Attach());
-  RETURN_IF_ERROR(pipeline->ReadWhatExists());
+  RETURN_IF_ERROR(pipeline->ReadAfterAttach());
   return pipeline;
 }
 
-absl::Status Pipeline::ReadWhatExists() {
+absl::Status Pipeline::ReadBeforeAttach() {
   utsname names{};
   uname(&names);
   host_ = names.nodename;
   release_ = names.release;
   boot_id_ = ReadLine("/proc/sys/kernel/random/boot_id");
   maker_.set_wall_offset(static_cast<int64_t>(NowNs(CLOCK_REALTIME) - BootNowNs()));
+  RETURN_IF_ERROR(WalkCgroupMount());
+  return ReadProcesses(/*pending=*/true);
+}
+
+absl::Status Pipeline::ReadAfterAttach() {
   AppendSensorEvent(EventClass::kSensorStart);
   RETURN_IF_ERROR(WalkCgroupMount());
-  RETURN_IF_ERROR(ReadProcesses());
+  processes_.StartResync();
+  RETURN_IF_ERROR(ReadProcesses(/*pending=*/false));
+  processes_.FinishResync(BootNowNs());
   journal_.Commit();
   return absl::OkStatus();
 }
@@ -93,20 +97,20 @@ absl::Status Pipeline::WalkCgroupMount() {
   return absl::OkStatus();
 }
 
-absl::Status Pipeline::ReadProcesses() {
-  return kernel_->ForEachExisting([this](std::span<const uint8_t> record) {
+absl::Status Pipeline::ReadProcesses(bool pending) {
+  return kernel_->ForEachExisting([this, pending](std::span<const uint8_t> record) {
     if (CheckRecord(record) != RecordError::kNone) {
       ++stats_.malformed;
       return;
     }
-    OnExisting(record);
+    OnExisting(record, pending);
   });
 }
 
-void Pipeline::OnExisting(std::span<const uint8_t> record) {
+void Pipeline::OnExisting(std::span<const uint8_t> record, bool pending) {
   const std::vector<uint8_t> complete = WithArguments(record);
-  const Process* process = processes_.OnExisting(complete);
-  if (process != nullptr) Emit(EventClass::kProcessExisting, complete, process);
+  Process* process = processes_.OnExisting(complete, pending);
+  if (process != nullptr && !pending) Emit(EventClass::kProcessExisting, complete, process);
 }
 
 void Pipeline::OnCgroup(std::span<const uint8_t> record) {
@@ -153,9 +157,15 @@ void Pipeline::OnRecord(std::span<const uint8_t> record) {
   }
 }
 
-void Pipeline::Emit(EventClass cls, std::span<const uint8_t> record, const Process* process) {
+void Pipeline::Emit(EventClass cls, std::span<const uint8_t> record, Process* process) {
   if (process == nullptr) return;  // told before
+  if (process->pending_existing) {
+    process->pending_existing = false;
+    const auto* image = reinterpret_cast<const uint8_t*>(&process->image);
+    Append(maker_.Make(EventClass::kProcessExisting, {image, sizeof(process->image)}, *process));
+  }
   Append(maker_.Make(cls, record, *process));
+  processes_.Trim(process);
 }
 
 void Pipeline::Append(EventView event) {
@@ -239,7 +249,7 @@ void Pipeline::Resync(uint64_t now_ns) {
     cgroups_.FinishResync(now_ns);
   }
   processes_.StartResync();
-  if (ReadProcesses().ok()) processes_.FinishResync(now_ns);
+  if (ReadProcesses(/*pending=*/false).ok()) processes_.FinishResync(now_ns);
   resync_processes_ = resync_cgroups_ = false;
 }
 
@@ -260,8 +270,9 @@ void Pipeline::Run() {
   CheckMissed();
   AppendSensorEvent(EventClass::kSensorStop);
   journal_.Close();
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   ended_ = true;
+  answers_.SignalAll();
 }
 
 void Pipeline::Stop() {
@@ -271,16 +282,15 @@ void Pipeline::Stop() {
 }
 
 bool Pipeline::Ask(const std::function<void()>& question) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   if (ended_) return false;
   questions_.push_back(&question);
   const uint64_t ticket = ++asked_;
   const uint64_t one = 1;
   (void)!write(wake_.get(), &one, sizeof(one));
-  const auto done = [this, ticket]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return answered_ >= ticket || ended_;
-  };
-  mu_.Await(absl::Condition(&done));
+  while (answered_ < ticket && !ended_) {
+    answers_.WaitUntil(&mu_, std::chrono::steady_clock::time_point::max());
+  }
   if (answered_ >= ticket) return true;
   std::erase(questions_, &question);
   return false;
@@ -289,10 +299,12 @@ bool Pipeline::Ask(const std::function<void()>& question) {
 void Pipeline::AnswerQuestions() {
   uint64_t count = 0;
   (void)!read(wake_.get(), &count, sizeof(count));
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   for (const std::function<void()>* question : questions_) (*question)();
+  if (questions_.empty()) return;
   answered_ += questions_.size();
   questions_.clear();
+  answers_.SignalAll();
 }
 
 ClassTotals Pipeline::Totals(ke_type type) const {

@@ -12,13 +12,14 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "sensor/decode/record.h"
+#include "sensor/event/env_names.h"
 #include "sensor/journal/journal.h"
 #include "sensor/kernel/kernel.h"
 #include "sensor/pipeline/accounting.h"
 #include "sensor/pipeline/event_maker.h"
 #include "sensor/process/process_table.h"
+#include "sensor/util/mutex.h"
 #include "sensor/workload/cgroup_table.h"
 
 namespace kentry {
@@ -30,8 +31,6 @@ struct PipelineOptions {
   // Variables for process.env; empty = the environment does not leave the kernel.
   std::vector<std::string> env_names = DefaultEnvNames();
   std::string version;  // for sensor.start
-
-  static std::vector<std::string> DefaultEnvNames();
 };
 
 struct PipelineStats {
@@ -76,13 +75,16 @@ class Pipeline {
 
  private:
   Pipeline(PipelineOptions options, Journal* journal, std::unique_ptr<Kernel> kernel);
-  absl::Status ReadWhatExists();
+  // What exists before the hooks are attached, and then again: who ends between is known, who
+  // starts between is missed by neither.
+  absl::Status ReadBeforeAttach();
+  absl::Status ReadAfterAttach();
   absl::Status WalkCgroupMount();
-  absl::Status ReadProcesses();
+  absl::Status ReadProcesses(bool pending);
   void OnRecord(std::span<const uint8_t> record);
-  void OnExisting(std::span<const uint8_t> record);
+  void OnExisting(std::span<const uint8_t> record, bool pending);
   void OnCgroup(std::span<const uint8_t> record);
-  void Emit(EventClass cls, std::span<const uint8_t> record, const Process* process);
+  void Emit(EventClass cls, std::span<const uint8_t> record, Process* process);
   void Append(EventView event);
   void AppendSensorEvent(EventClass cls);
   void ReportLoss(const LostRange& range, std::string_view reason);
@@ -110,7 +112,8 @@ class Pipeline {
 
   Fd wake_;  // eventfd
   std::atomic<bool> stop_{false};
-  absl::Mutex mu_;
+  Mutex mu_;
+  CondVar answers_;
   std::vector<const std::function<void()>*> questions_ ABSL_GUARDED_BY(mu_);
   uint64_t answered_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t asked_ ABSL_GUARDED_BY(mu_) = 0;

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensor/process/process_table.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace kentry {
+namespace {
+
+// What `kentry ps` shows of a command line.
+constexpr uint32_t kKeptArgBytes = 512;
+
+}  // namespace
 
 Process* ProcessTable::Find(ProcessKey key) {
   const auto it = processes_.find(key);
@@ -85,20 +92,38 @@ Process* ProcessTable::OnExec(std::span<const uint8_t> record) {
   return process;
 }
 
-Process* ProcessTable::OnExisting(std::span<const uint8_t> record) {
+void ProcessTable::Trim(Process* process) {
+  ke_process& image = process->image;
+  if (image.env.len == 0 && image.args.len <= kKeptArgBytes) return;
+  std::vector<uint8_t> kept;
+  if (image.args.len > kKeptArgBytes) image.flags |= KE_F_ARGS_CUT;
+  image.args.len = std::min(image.args.len, kKeptArgBytes);
+  image.env.len = 0;
+  for (ke_span* span :
+       {&image.binary, &image.cwd, &image.script, &image.interps, &image.args, &image.env}) {
+    const std::string_view text = process->Text(*span);
+    span->off = static_cast<uint32_t>(sizeof(ke_process) + kept.size());
+    kept.insert(kept.end(), text.begin(), text.end());
+  }
+  process->text = ImageText(kept);
+}
+
+Process* ProcessTable::OnExisting(std::span<const uint8_t> record, bool pending) {
   const auto& rec = *reinterpret_cast<const ke_process*>(record.data());
   const ProcessKey key{rec.tgid, rec.start_ns};
   if (Process* known = Find(key); known != nullptr) {
     known->stale = false;
-    if (known->image_known) return nullptr;
+    if (known->image_known && !known->pending_existing) return nullptr;
   }
   Process* process = Find(key);
   if (process == nullptr) process = Insert(key);
   process->image = rec;
   process->text = ImageText(record.subspan(sizeof(ke_process)));
   process->image_known = true;
-  process->seen_existing = true;
-  if ((rec.flags & KE_F_ZOMBIE) != 0) MarkExited(process, rec.hdr.ktime_ns);
+  process->pending_existing = pending;
+  if ((rec.flags & KE_F_ZOMBIE) != 0 && process->exited_ns == 0) {
+    MarkExited(process, rec.hdr.ktime_ns);
+  }
   return process;
 }
 
@@ -158,7 +183,7 @@ void ProcessTable::FinishResync(uint64_t now_ns) {
   for (const auto& [key, process] : processes_) {
     if (!process->stale) continue;
     process->stale = false;
-    ++counters_.lost_exits;
+    if (!process->pending_existing) ++counters_.lost_exits;
     MarkExited(process.get(), now_ns);
   }
 }

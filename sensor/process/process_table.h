@@ -33,11 +33,13 @@ struct Process {
   // child has its parent's image with what differs written over.
   ke_process image{};
   ImageText text;
-  bool image_known = false;    // false: neither exec, fork nor iterator told
-  bool seen_existing = false;  // reported as older than the sensor
-  bool stale = false;          // resync: not seen yet
-  bool exit_told = false;      // its exit record was read
-  uint64_t exited_ns = 0;      // CLOCK_BOOTTIME; 0 = alive
+  bool image_known = false;  // false: neither exec, fork nor iterator told
+  // Found before the hooks were attached and not reported yet: it is when it is found again, or
+  // when something is heard of it.
+  bool pending_existing = false;
+  bool stale = false;      // resync: not seen yet
+  bool exit_told = false;  // its exit record was read
+  uint64_t exited_ns = 0;  // CLOCK_BOOTTIME; 0 = alive
   // Binaries that this process had executed before the present one, oldest first, at most
   // kEarlierMax.
   std::vector<std::string> earlier;
@@ -77,9 +79,12 @@ class ProcessTable {
   Process* OnExec(std::span<const uint8_t> record);
   // nullptr when its exit was told before.
   Process* OnExit(const ke_exit& rec);
-  // nullptr when the process is known already.
-  Process* OnExisting(std::span<const uint8_t> record);
+  // nullptr when the process is known already and not pending. `pending`: leave it so.
+  Process* OnExisting(std::span<const uint8_t> record, bool pending = false);
   void OnCgroupMove(const ke_cgroup_move& rec);
+  // Gives up what only the event of the image needed: the environment, and all arguments but the
+  // first kKeptArgBytes.
+  void Trim(Process* process);
 
   // The process, or nullptr.
   Process* Find(ProcessKey key);

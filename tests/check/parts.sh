@@ -111,6 +111,11 @@ part_vm() {
     if tests/vm/selftest; then echo '1 0' >>"$counts"; else echo '0 1' >>"$counts"; status=1; fi
   fi
   build_preset release kentry kentry_vm_test
+  step 'what the program needs'
+  if tests/check/needed build/release/kentry; then echo '1 0' >>"$counts"; else
+    echo '0 1' >>"$counts"
+    status=1
+  fi
   step 'booting kernels'
   tests/vm/suite --binary "$out/kentry_vm_test" --share "$out/fixtures:/fixtures" \
     --share build/release/kentry --timeout "$vm_timeout" "${vm_options[@]}" 2>&1 |

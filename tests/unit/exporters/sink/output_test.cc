@@ -13,7 +13,7 @@
 #include "exporters/encode/json.h"
 #include "exporters/sink/test_sinks.h"
 #include "nlohmann/json.hpp"
-#include "sensor/journal/mutex.h"
+#include "sensor/util/mutex.h"
 #include "tests/unit/exporters/encode/sample_events.h"
 
 namespace kentry {

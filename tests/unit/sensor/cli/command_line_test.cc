@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "sensor/cli/help.h"
+#include "sensor/event/env_names.h"
 
 namespace kentry {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
@@ -47,7 +49,7 @@ TEST(CommandLineTest, RunHasSaneDefaults) {
   EXPECT_EQ(run.output_file, "");
   EXPECT_EQ(run.stdout_classes, kDefaultTextClasses);
   EXPECT_EQ(run.file_classes, kAllClasses);
-  EXPECT_THAT(run.env, ElementsAre("LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "GLIBC_TUNABLES"));
+  EXPECT_THAT(run.env, ElementsAreArray(DefaultEnvNames()));
   EXPECT_EQ(run.ring_bytes, 0u);
   EXPECT_EQ(run.priority_ring_bytes, 0u);
   EXPECT_EQ(run.max_processes, 32768u);

@@ -2,8 +2,8 @@
 // A mutex that both clang's thread-safety analysis and TSan understand: the standard library's has
 // no annotations, and TSan cannot look into abseil's, which lives in a library that is built
 // without it.
-#ifndef KENTRY_SENSOR_JOURNAL_MUTEX_H_
-#define KENTRY_SENSOR_JOURNAL_MUTEX_H_
+#ifndef KENTRY_SENSOR_UTIL_MUTEX_H_
+#define KENTRY_SENSOR_UTIL_MUTEX_H_
 
 #include <chrono>
 #include <condition_variable>
@@ -74,4 +74,4 @@ inline std::chrono::steady_clock::time_point DeadlineAfter(absl::Duration timeou
 
 }  // namespace kentry
 
-#endif  // KENTRY_SENSOR_JOURNAL_MUTEX_H_
+#endif  // KENTRY_SENSOR_UTIL_MUTEX_H_

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef KE_PROBES_EXEC_H
+#define KE_PROBES_EXEC_H
+
 #include "bpf/lib/chain.h"
 #include "bpf/lib/image.h"
-
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define S_ISUID_BIT 04000
 #define S_ISGID_BIT 02010 /* set-group-id counts with group execute only */
@@ -48,56 +49,56 @@ static __always_inline __u64 exec__script(struct ke_cpu_stats* stats, struct ke_
   return off + chain__take(scratch, rec, tid, off);
 }
 
-/* Arguments and environment lie one behind the other on the new stack. */
+/* Arguments and environment lie one behind the other on the new stack (fs/binfmt_elf.c): one read
+ * where both fit. */
 static __always_inline __u64 exec__args(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
                                         struct ke_process* rec, struct mm_struct* mm, __u64 off) {
   __u64 args_len = mm->arg_end - mm->arg_start;
   __u64 env_len = mm->env_end - mm->env_start;
-  __u64 len = ke_bound(args_len > KE_ARGS_MAX ? KE_ARGS_MAX : args_len, KE_ARGS_MAX);
+  __u64 args = ke_bound(args_len > KE_ARGS_MAX ? KE_ARGS_MAX : args_len, KE_ARGS_MAX);
+  __u64 env_max = ke_bound(ke_cfg_env_max, KE_ENV_MAX);
+  __u64 env = ke_bound(env_len > env_max ? env_max : env_len, KE_ENV_MAX);
   rec->args_len = args_len;
   rec->env_len = env_len;
   if (args_len > KE_ARGS_MAX) rec->flags |= KE_F_ARGS_CUT;
+  if (env_len > env_max && env_max) rec->flags |= KE_F_ENV_CUT;
   off = ke_bound(off, KE_SCRATCH_HEAD);
-  if (bpf_probe_read_user(&scratch->rec[off], len, (void*)mm->arg_start)) {
+  rec->args.off = off;
+  rec->args.len = args;
+  rec->env.off = off + args;
+  rec->env.len = env;
+  if (mm->arg_end == mm->env_start && args == args_len) {
+    __u64 both = ke_bound(args + env, KE_ARGS_MAX + KE_ENV_MAX);
+    if (!bpf_probe_read_user(&scratch->rec[off], both, (void*)mm->arg_start)) return off + both;
+  }
+  if (bpf_probe_read_user(&scratch->rec[off], args, (void*)mm->arg_start)) {
     site__count(stats, KE_SITE_ARGS_READ);
     rec->flags |= KE_F_ARGS_FAILED;
-    len = 0;
+    rec->args.len = args = 0;
+    rec->env.off = off;
   }
-  rec->args.off = off;
-  rec->args.len = len;
-  off += len;
-
-  __u64 env_max = ke_bound(ke_cfg_env_max, KE_ENV_MAX);
-  len = ke_bound(env_len > env_max ? env_max : env_len, KE_ENV_MAX);
-  if (env_len > env_max && env_max) rec->flags |= KE_F_ENV_CUT;
-  off = ke_bound(off, KE_SCRATCH_HEAD + KE_ARGS_MAX);
-  if (len && bpf_probe_read_user(&scratch->rec[off], len, (void*)mm->env_start)) {
+  off = ke_bound(off + args, KE_SCRATCH_HEAD + KE_ARGS_MAX);
+  if (env && bpf_probe_read_user(&scratch->rec[off], env, (void*)mm->env_start)) {
     site__count(stats, KE_SITE_ENV_READ);
     rec->flags |= KE_F_ENV_FAILED;
-    len = 0;
+    rec->env.len = env = 0;
   }
-  rec->env.off = off;
-  rec->env.len = len;
-  return off + len;
+  return off + env;
 }
 
 /*
  * sched_process_exec: the new image stands, its first instruction has not run, so nobody can have
  * changed the arguments. Raw tracepoint with BTF, 5.10 and later, works under lockdown.
  */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(exec__tp_btf, struct task_struct* task, int old_tid, struct linux_binprm* bprm) {
+static __always_inline void exec__report(struct task_struct* task, __u32 old_tid,
+                                         struct linux_binprm* bprm) {
   __u32 cpu = bpf_get_smp_processor_id();
-  struct ke_cpu_stats* stats = stats__this_cpu();
+  struct ke_cpu_stats* stats = stats__of(cpu);
   struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &cpu);
-  if (!stats) return 0;
-  if (!scratch) {
-    site__count(stats, KE_SITE_SCRATCH);
-    return 0;
-  }
+  if (!stats || !scratch) return; /* both have an element a CPU */
   struct ke_process* rec = (void*)scratch->rec;
-  event__begin(stats, &rec->hdr, KE_EXEC);
-  rec->flags = old_tid == task->pid ? 0 : KE_F_THREAD_EXEC;
+  event__begin(stats, &rec->hdr, cpu, KE_EXEC);
+  rec->flags = old_tid == (__u32)task->pid ? 0 : KE_F_THREAD_EXEC;
   rec->tid = old_tid;
   rec->argc = bprm->argc;
   task__fill(rec, task);
@@ -107,5 +108,6 @@ int BPF_PROG(exec__tp_btf, struct task_struct* task, int old_tid, struct linux_b
   off = exec__script(stats, scratch, rec, bprm, old_tid, off);
   off = exec__args(stats, scratch, rec, task->mm, off);
   event__send_bulk(stats, rec, ke_bound(off, sizeof(scratch->rec)));
-  return 0;
 }
+
+#endif

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "bpf/lib/procs.h"
+#ifndef KE_PROBES_FORK_H
+#define KE_PROBES_FORK_H
+
+#include "bpf/lib/task.h"
 
 /*
- * sched_process_fork: the child is complete and has not run, so its entry is there before its
- * first exec. Threads are counted as filtered.
+ * sched_process_fork: the child is complete and has not run. Threads are counted as filtered.
  */
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(fork__tp_btf, struct task_struct* creator, struct task_struct* child) {
-  struct ke_cpu_stats* stats = stats__this_cpu();
-  if (!stats) return 0;
+static __always_inline void fork__report(struct task_struct* creator, struct task_struct* child) {
+  __u32 cpu = bpf_get_smp_processor_id();
+  struct ke_cpu_stats* stats = stats__of(cpu);
+  if (!stats) return;
   if (child->pid != child->tgid) {
     event__skip(stats, KE_FORK);
-    return 0;
+    return;
   }
   struct ke_fork rec = {};
   const struct cred* cred = child->cred;
   struct task_struct* parent = child->real_parent->group_leader;
   struct task_struct* caller = creator->group_leader;
-  event__begin(stats, &rec.hdr, KE_FORK);
+  event__begin(stats, &rec.hdr, cpu, KE_FORK);
   rec.tgid = child->tgid;
   rec.start_ns = child->start_boottime;
   rec.parent_tgid = parent->tgid;
@@ -30,7 +32,7 @@ int BPF_PROG(fork__tp_btf, struct task_struct* creator, struct task_struct* chil
   task__namespaces(&rec.ns, child, cred);
   rec.ns_tgid = task__ns_pid(child, &rec.ns.pid);
   rec.cgroup_id = task__cgroup_id(child);
-  procs__insert(stats, rec.tgid, rec.start_ns);
   event__send_bulk(stats, &rec, sizeof(rec));
-  return 0;
 }
+
+#endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "bpf/lib/procs.h"
+#ifndef KE_PROBES_EXIT_H
+#define KE_PROBES_EXIT_H
+
+#include "bpf/lib/task.h"
 
 #define KE_PAGE_KB 4 /* x86-64 and the usual arm64; the loader refuses others */
 
@@ -19,45 +22,55 @@ static __always_inline void exit__times(struct ke_exit* rec, struct task_struct*
   if (sig->nr_threads > unreleased) rec->flags |= KE_EXIT_CPU_PARTIAL;
 }
 
+static __always_inline void exit__note_leader(struct ke_cpu_stats* stats, __u32 tgid) {
+  __u64 now = bpf_ktime_get_boot_ns();
+  if (bpf_map_update_elem(&ke_leaders, &tgid, &now, BPF_ANY))
+    site__count(stats, KE_SITE_LEADER_INSERT);
+}
+
+/* When the leader went before the thread that goes last. */
+static __always_inline void exit__leader(struct ke_cpu_stats* stats, struct ke_exit* rec) {
+  __u32 tgid = rec->tgid;
+  __u64* when = bpf_map_lookup_elem(&ke_leaders, &tgid);
+  if (!when) {
+    site__count(stats, KE_SITE_LEADER_MISSING);
+    rec->flags |= KE_EXIT_LEADER_UNTIMED;
+    return;
+  }
+  rec->leader_exit_ns = *when;
+  bpf_map_delete_elem(&ke_leaders, &tgid);
+}
+
 /*
  * sched_process_exit runs for each thread; signal->live is 0 from the last one on. Two threads that
- * end at once may both see 0: the one that removes the entry reports. The leader's death in another
- * thread's exec never sees 0.
+ * end at once may both see 0 and both report: user space drops the double. The leader's death in
+ * another thread's exec never sees 0.
  */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(exit__tp_btf, struct task_struct* task) {
-  struct ke_cpu_stats* stats = stats__this_cpu();
-  if (!stats) return 0;
+static __always_inline void exit__report(struct task_struct* task) {
+  __u32 cpu = bpf_get_smp_processor_id();
+  struct ke_cpu_stats* stats = stats__of(cpu);
+  if (!stats) return;
   struct signal_struct* sig = task->signal;
   struct task_struct* leader = task->group_leader;
-  __u32 tgid = task->tgid;
-  struct ke_proc* proc = bpf_map_lookup_elem(&ke_procs, &tgid);
+  bool is_leader = task->pid == task->tgid;
   if (sig->live.counter > 0) {
-    if (proc && task->pid == task->tgid) proc->leader_exit_ns = bpf_ktime_get_boot_ns();
+    if (is_leader) exit__note_leader(stats, task->tgid);
     event__skip(stats, KE_EXIT);
-    return 0;
+    return;
   }
   struct ke_exit rec = {};
-  if (proc) {
-    rec.leader_exit_ns = task->pid == task->tgid ? 0 : proc->leader_exit_ns;
-    if (bpf_map_delete_elem(&ke_procs, &tgid)) { /* the other thread was first */
-      event__skip(stats, KE_EXIT);
-      return 0;
-    }
-  } else {
-    rec.flags |= KE_EXIT_NO_ENTRY;
-    site__count(stats, KE_SITE_PROC_MISSING);
-  }
-  event__begin(stats, &rec.hdr, KE_EXIT);
-  rec.tgid = tgid;
+  event__begin(stats, &rec.hdr, cpu, KE_EXIT);
+  rec.tgid = task->tgid;
   rec.tid = task->pid;
+  if (!is_leader) exit__leader(stats, &rec);
   rec.start_ns = leader->start_boottime;
   rec.status = sig->flags & SIGNAL_GROUP_EXIT ? sig->group_exit_code : leader->exit_code;
   if (rec.status & 0x80) rec.flags |= KE_EXIT_CORE_DUMP;
   exit__times(&rec, task, sig);
   rec.max_rss_kb = sig->maxrss * KE_PAGE_KB;
   rec.cgroup_id = task__cgroup_id(task);
-  bpf_probe_read_kernel(rec.comm, sizeof(rec.comm), &leader->comm);
+  task__comm(rec.comm, leader);
   event__send_bulk(stats, &rec, sizeof(rec));
-  return 0;
 }
+
+#endif

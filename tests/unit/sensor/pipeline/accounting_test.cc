@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/pipeline/accounting.h"
+
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace kentry {
+namespace {
+
+class AccountingTest : public testing::Test {
+ protected:
+  void Deliver(uint64_t seq) {
+    ke_hdr hdr{};
+    hdr.type = KE_EXEC;
+    hdr.cpu = 1;
+    hdr.seq = seq;
+    accounting_.OnRecord(hdr);
+  }
+  // The kernel gave `seq` numbers and lost `lost` of them.
+  void Reconcile(uint64_t seq, uint64_t lost) {
+    ke_cpu_stats stats{};
+    stats.classes[KE_EXEC].seq = seq;
+    stats.classes[KE_EXEC].lost = lost;
+    accounting_.Reconcile(1, stats, [this](const LostRange& range) { ranges_.push_back(range); });
+  }
+
+  Accounting accounting_{2};
+  std::vector<LostRange> ranges_;
+};
+
+TEST_F(AccountingTest, NoGapNoLoss) {
+  for (uint64_t seq = 1; seq <= 5; ++seq) Deliver(seq);
+  Reconcile(5, 0);
+  EXPECT_TRUE(ranges_.empty());
+  EXPECT_EQ(accounting_.Totals(KE_EXEC).delivered, 5u);
+}
+
+TEST_F(AccountingTest, ConfirmedGapIsReportedWithItsRange) {
+  Deliver(1);
+  Deliver(5);
+  Reconcile(5, 3);
+  ASSERT_EQ(ranges_.size(), 1u);
+  EXPECT_EQ(ranges_[0].first, 2u);
+  EXPECT_EQ(ranges_[0].last, 4u);
+  EXPECT_EQ(ranges_[0].cpu, 1u);
+  EXPECT_EQ(accounting_.Totals(KE_EXEC).lost, 3u);
+  EXPECT_EQ(accounting_.LostOnCpu(1), 3u);
+  EXPECT_EQ(accounting_.LostOnCpu(0), 0u);
+}
+
+TEST_F(AccountingTest, GapThatTheKernelDoesNotConfirmIsNoLoss) {
+  Deliver(1);
+  Deliver(3);
+  Reconcile(3, 0);
+  EXPECT_TRUE(ranges_.empty());
+  Deliver(2);  // it was only late
+  Reconcile(3, 0);
+  EXPECT_TRUE(ranges_.empty());
+  EXPECT_EQ(accounting_.out_of_sequence(), 1u);
+  EXPECT_EQ(accounting_.Totals(KE_EXEC).delivered, 3u);
+}
+
+TEST_F(AccountingTest, GapIsSplitByALateRecordInItsMiddle) {
+  Deliver(1);
+  Deliver(6);
+  Deliver(4);
+  Reconcile(6, 3);
+  ASSERT_EQ(ranges_.size(), 2u);
+  EXPECT_EQ(ranges_[0].first, 2u);
+  EXPECT_EQ(ranges_[0].last, 3u);
+  EXPECT_EQ(ranges_[1].first, 5u);
+  EXPECT_EQ(ranges_[1].last, 5u);
+}
+
+TEST_F(AccountingTest, LossBehindTheLastRecordIsFound) {
+  Deliver(1);
+  Reconcile(4, 3);
+  ASSERT_EQ(ranges_.size(), 1u);
+  EXPECT_EQ(ranges_[0].first, 2u);
+  EXPECT_EQ(ranges_[0].last, 4u);
+  Deliver(5);
+  Reconcile(5, 3);
+  EXPECT_EQ(ranges_.size(), 1u);
+}
+
+TEST_F(AccountingTest, TailWithRecordsStillInTheRingWaits) {
+  Deliver(1);
+  Reconcile(5, 2);  // two of four are lost, which ones is open
+  EXPECT_TRUE(ranges_.empty());
+  Deliver(2);
+  Deliver(5);
+  Reconcile(5, 2);
+  ASSERT_EQ(ranges_.size(), 1u);
+  EXPECT_EQ(ranges_[0].first, 3u);
+  EXPECT_EQ(ranges_[0].last, 4u);
+}
+
+TEST_F(AccountingTest, GapAndTailTogether) {
+  Deliver(1);
+  Deliver(3);
+  Reconcile(6, 4);
+  ASSERT_EQ(ranges_.size(), 2u);
+  EXPECT_EQ(ranges_[0].count() + ranges_[1].count(), 4u);
+  EXPECT_EQ(accounting_.Totals(KE_EXEC).lost, 4u);
+}
+
+TEST_F(AccountingTest, EverythingLostIsOneRange) {
+  Reconcile(20000, 20000);
+  ASSERT_EQ(ranges_.size(), 1u);
+  EXPECT_EQ(ranges_[0].first, 1u);
+  EXPECT_EQ(ranges_[0].last, 20000u);
+}
+
+TEST_F(AccountingTest, HeadersFromOutsideTheTablesAreIgnored) {
+  ke_hdr hdr{};
+  hdr.type = KE_EXEC;
+  hdr.cpu = 99;
+  accounting_.OnRecord(hdr);
+  hdr.cpu = 0;
+  hdr.type = 999;
+  accounting_.OnRecord(hdr);
+  EXPECT_EQ(accounting_.Totals(KE_EXEC).delivered, 0u);
+}
+
+}  // namespace
+}  // namespace kentry
