@@ -86,8 +86,6 @@ const volatile __u32 ke_cfg_env_max __weak = KE_ENV_MAX;
  * by the loader from kallsyms: libbpf can't link two objects that name an untyped kernel symbol. */
 const volatile __u64 ke_cfg_rename_lock __weak = 0;
 const volatile __u64 ke_cfg_mount_lock __weak = 0;
-/* 1 = the kernel has bpf_preempt_disable and lets all hooks use it. */
-const volatile __u32 ke_cfg_preempt __weak = 0;
 /* Which scratch element the iterator uses. */
 const volatile __u32 ke_cfg_iter_slot __weak = 0;
 

@@ -5,8 +5,8 @@
  * hold for each (CPU, class). The class counters are plain increments: each class has one hook, or
  * hooks under one lock (cgroup_mutex), and the kernel runs a program once at a time on a CPU.
  * Up to 6.12 tracepoints disable preemption. Where they don't (7.x), a task that preempts a hook
- * and comes to the same hook is skipped and counted by the kernel as a miss: hook__enter keeps
- * that window as short as a program can.
+ * and comes to the same hook is skipped, and counted by the kernel as a miss. bpf_preempt_disable
+ * makes that worse, measured: bpf_preempt_enable reschedules before the hook has ended.
  */
 #ifndef KE_OUTPUT_H
 #define KE_OUTPUT_H

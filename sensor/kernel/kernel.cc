@@ -225,17 +225,8 @@ absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
   const std::array<std::pair<std::string_view, uint64_t*>, 2> symbols = {
       {{"rename_lock", &locks.rename}, {"mount_lock", &locks.mount}}};
   FindSymbols(symbols);
-  int err = -ENOTSUP;
-  if (HasFunction("bpf_preempt_disable")) {
-    // 6.12 has it but refuses it around calls of global functions; its tracepoints don't need it.
-    RETURN_IF_ERROR(OpenBase(options, locks));
-    base_->rodata->ke_cfg_preempt = 1;
-    err = ke_base::load(base_.get());
-  }
-  if (err != 0) {
-    RETURN_IF_ERROR(OpenBase(options, locks));
-    err = ke_base::load(base_.get());
-  }
+  RETURN_IF_ERROR(OpenBase(options, locks));
+  const int err = ke_base::load(base_.get());
   if (err != 0) {
     const std::string why =
         fmt::format("the kernel refuses the base programs: {} ({})", Errno(err), log.Reason());

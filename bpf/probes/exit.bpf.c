@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#ifndef KE_PROBES_EXIT_H
-#define KE_PROBES_EXIT_H
-
 #include "bpf/lib/task.h"
 
 #define KE_PAGE_KB 4 /* x86-64 and the usual arm64; the loader refuses others */
@@ -73,4 +70,8 @@ static __always_inline void exit__report(struct task_struct* task) {
   event__send_bulk(stats, &rec, sizeof(rec));
 }
 
-#endif
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(exit__tp_btf, struct task_struct* task) {
+  exit__report(task);
+  return 0;
+}

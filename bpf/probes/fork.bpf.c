@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#ifndef KE_PROBES_FORK_H
-#define KE_PROBES_FORK_H
-
 #include "bpf/lib/task.h"
 
 /*
@@ -35,4 +32,8 @@ static __always_inline void fork__report(struct task_struct* creator, struct tas
   event__send_bulk(stats, &rec, sizeof(rec));
 }
 
-#endif
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(fork__tp_btf, struct task_struct* creator, struct task_struct* child) {
+  fork__report(creator, child);
+  return 0;
+}

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#ifndef KE_PROBES_EXEC_H
-#define KE_PROBES_EXEC_H
-
 #include "bpf/lib/chain.h"
 #include "bpf/lib/image.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define S_ISUID_BIT 04000
 #define S_ISGID_BIT 02010 /* set-group-id counts with group execute only */
@@ -110,4 +109,8 @@ static __always_inline void exec__report(struct task_struct* task, __u32 old_tid
   event__send_bulk(stats, rec, ke_bound(off, sizeof(scratch->rec)));
 }
 
-#endif
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec__tp_btf, struct task_struct* task, int old_tid, struct linux_binprm* bprm) {
+  exec__report(task, old_tid, bprm);
+  return 0;
+}
