@@ -16,7 +16,8 @@ int existing__iter(struct bpf_iter__task* ctx) {
   struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &slot);
   if (!task || !stats || !scratch || task->pid != task->tgid) return 0;
   struct ke_process* rec = (void*)scratch->rec;
-  bool dead = task->signal->live.counter == 0;
+  struct signal_struct* sig = task->signal;
+  bool dead = !sig || sig->live.counter == 0;
   __builtin_memset(&rec->hdr, 0, sizeof(*rec));
   rec->hdr.type = KE_EXISTING;
   rec->hdr.version = KE_RECORD_VERSION;
