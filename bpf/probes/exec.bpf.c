@@ -24,7 +24,8 @@ static __always_inline void exec__gains(struct ke_process* rec, struct linux_bin
   if ((rec->exe_mode & S_ISGID_BIT) == S_ISGID_BIT && c->egid != c->gid &&
       c->egid == inode->i_gid.val)
     rec->flags |= KE_F_SETGID;
-  if (BPF_CORE_READ_BITFIELD(bprm, secureexec) && c->uid != 0 && c->euid != 0 && (c->cap_permitted & ~c->cap_ambient))
+  if (BPF_CORE_READ_BITFIELD(bprm, secureexec) && c->uid != 0 && c->euid != 0 &&
+      (c->cap_permitted & ~c->cap_ambient))
     rec->flags |= KE_F_FILE_CAPS;
 }
 

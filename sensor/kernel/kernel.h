@@ -18,9 +18,9 @@ namespace kentry {
 struct KernelOptions {
   uint32_t ring_bytes = 0;  // per CPU; 0 = by memory and CPUs; else rounded up to a power of two
   uint32_t prio_ring_bytes = 0;  // the same for the priority ring
-  int cgroup_subsys = -1;    // see CgroupMount
-  int cgroup_hierarchy = 0;  // 0 = the v2 hierarchy
-  bool environment = true;   // send the environment along with an exec
+  int cgroup_subsys = -1;        // see CgroupMount
+  int cgroup_hierarchy = 0;      // 0 = the v2 hierarchy
+  bool environment = true;       // send the environment along with an exec
 };
 
 // One way of seeing one thing, and what this kernel makes of it.
