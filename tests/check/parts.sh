@@ -104,6 +104,22 @@ part_fuzz() {
   return "$status"
 }
 
+# From 7.x on the kernel skips a hook now and then (docs/kernels.md), so that a test may wait for an
+# event that will not come. Tests that failed on the newest kernel alone have a second try there;
+# a fault fails it too.
+second_try() {
+  local log=$1 tests test names=()
+  if grep -aqE '^(5\.10|6\.1|6\.12) +(failed|crashed|FAILED)|^newest +(crashed|FAILED)' "$log"; then
+    return 1
+  fi
+  tests=$(sed -n 's/^newest  failed  \([^ ]*\).*/\1/p' "$log")
+  [[ -n $tests ]] || return 1
+  while read -r test; do names+=(--test "$test"); done <<<"$tests"
+  step "second try on the newest kernel: $(paste -sd ' ' <<<"$tests")"
+  tests/vm/suite --kernel newest --binary build/release/tests/vm/kentry_vm_test \
+    --share build/release/tests/vm/fixtures:/fixtures --share build/release/kentry "${names[@]}"
+}
+
 part_vm() {
   local out=build/release/tests/vm log=build/release/check-vm.log status=0 summary
   if ((${#vm_options[@]} == 0)); then
@@ -121,6 +137,10 @@ part_vm() {
     --share build/release/kentry --timeout "$vm_timeout" "${vm_options[@]}" 2>&1 |
     tee "$log" || status=1
   summary=$(tail -n1 "$log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, .*/\1 \2/p')
+  if ((status)) && second_try "$log"; then
+    status=0
+    summary=$(awk '{ print $1 + $2, 0 }' <<<"$summary")
+  fi
   if [[ -n $summary ]]; then echo "$summary" >>"$counts"; fi
   return "$status"
 }
