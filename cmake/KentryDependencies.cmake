@@ -12,3 +12,11 @@ find_library(KE_ELF_LIB NAMES libelf.a REQUIRED)
 find_library(KE_Z_LIB NAMES libz.a REQUIRED)
 add_library(ke_libbpf INTERFACE)
 target_link_libraries(ke_libbpf INTERFACE ${KE_BPF_LIB} ${KE_ELF_LIB} ${KE_Z_LIB})
+
+# yaml-cpp's own package knows the shared library only. libmd: SHA-256.
+find_library(KE_YAML_LIB NAMES libyaml-cpp.a REQUIRED)
+add_library(ke_yaml INTERFACE)
+target_link_libraries(ke_yaml INTERFACE ${KE_YAML_LIB})
+find_library(KE_MD_LIB NAMES libmd.a REQUIRED)
+add_library(ke_md INTERFACE)
+target_link_libraries(ke_md INTERFACE ${KE_MD_LIB})

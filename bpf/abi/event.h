@@ -21,7 +21,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wpadded"
 
-#define KE_RECORD_VERSION 1
+#define KE_RECORD_VERSION 2
 
 /* Record types. A type that comes through a ring is also the class whose counters it moves. */
 enum ke_type {
@@ -33,6 +33,7 @@ enum ke_type {
   KE_CGROUP = 5,      /* struct ke_cgroup */
   KE_CGROUP_MOVE = 6, /* struct ke_cgroup_move */
   KE_EXISTING = 7,    /* struct ke_process, read by the task iterator, never through a ring */
+  KE_FILE_OPEN = 8,   /* struct ke_file_open */
   KE_TYPE_MAX = 16,   /* bound of the counter tables, not a type */
 };
 
@@ -93,6 +94,7 @@ KE_STATIC_ASSERT(sizeof(struct ke_namespaces) == 32, "ke_namespaces is wire form
 #define KE_F_ZOMBIE (1u << 21)      /* dead already when the iterator saw it */
 #define KE_F_CHAIN (1u << 22)       /* `interps` is the kernel's list, not derived from argv */
 #define KE_F_SCRIPT_CUT (1u << 23)
+#define KE_F_UNDECIDED (1u << 24) /* the filter lacked a value: user space has to judge */
 
 #define KE_ARGS_MAX (24 * 1024)
 #define KE_ENV_MAX (4 * 1024)
@@ -129,8 +131,9 @@ struct ke_process {
   struct ke_span interps; /* NUL-separated interpreters, first asked for first */
   struct ke_span args;    /* NUL-separated */
   struct ke_span env;     /* NUL-separated, whole environment up to KE_ENV_MAX */
+  struct ke_span clauses; /* __u64 words: clauses of hdr.epoch that hold; none = nothing held */
 };
-KE_STATIC_ASSERT(sizeof(struct ke_process) == 312, "ke_process is wire format");
+KE_STATIC_ASSERT(sizeof(struct ke_process) == 320, "ke_process is wire format");
 
 #define KE_FORK_SHARES_MM (1u << 0) /* CLONE_VM without CLONE_THREAD: vfork, posix_spawn */
 
@@ -188,6 +191,47 @@ struct ke_exec_failed {
   char path[KE_FAILED_PATH_MAX]; /* as the caller passed it */
 };
 KE_STATIC_ASSERT(sizeof(struct ke_exec_failed) == 1088, "ke_exec_failed is wire format");
+
+#define KE_FILE_READ (1u << 0)
+#define KE_FILE_WRITE (1u << 1)
+#define KE_FILE_CREATED (1u << 2)  /* this open made the file */
+#define KE_FILE_TRUNCATE (1u << 3) /* O_TRUNC */
+#define KE_FILE_APPEND (1u << 4)   /* O_APPEND */
+#define KE_FILE_EXEC (1u << 5)     /* opened by exec, or by the kernel to load it */
+#define KE_FILE_TMPFILE (1u << 6)  /* O_TMPFILE: it has no name yet */
+
+/* Flags of struct ke_file_open, about its path. */
+#define KE_FILE_PATH_CUT (1u << 0)
+#define KE_FILE_PATH_UNSTABLE (1u << 1)
+#define KE_FILE_PATH_UNREACHABLE (1u << 2)
+#define KE_FILE_DELETED (1u << 3)
+#define KE_FILE_MEMFD (1u << 4)
+#define KE_FILE_OVERLAY_UPPER (1u << 5)
+#define KE_FILE_UNDECIDED (1u << 6) /* the filter lacked a value: user space has to judge */
+
+struct ke_file_open {
+  struct ke_hdr hdr;
+  __u32 tgid;
+  __u32 tid;
+  __u64 start_ns;
+  struct ke_creds creds; /* as of the open */
+  struct ke_namespaces ns;
+  __u64 cgroup_id;
+  __u64 ino;
+  __u32 dev; /* major << 20 | minor, the superblock's */
+  __u32 mode;
+  __u32 uid;
+  __u32 gid;
+  __u32 nlink;
+  __u32 access;       /* KE_FILE_READ … */
+  __u32 flags;        /* KE_FILE_PATH_CUT … */
+  __u32 alias;        /* id of the exact path that the rules know this inode by; 0 = none */
+  __u32 alias_prefix; /* the same for the nearest directory above it that they know */
+  __u32 pad;
+  struct ke_span path;
+  struct ke_span clauses; /* as in ke_process */
+};
+KE_STATIC_ASSERT(sizeof(struct ke_file_open) == 232, "ke_file_open is wire format");
 
 enum ke_cgroup_op {
   KE_CGROUP_MKDIR = 1,

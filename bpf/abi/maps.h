@@ -33,6 +33,11 @@ enum ke_site {
   KE_SITE_FAILED_PATH_READ = 10,
   KE_SITE_CHAIN_FULL = 11,
   KE_SITE_ITER_WRITE = 12,
+  KE_SITE_PROC_INSERT = 13,     /* table of processes that rules know: full */
+  KE_SITE_RULES_UNDECIDED = 14, /* judged by user space: a value was cut or not known */
+  KE_SITE_NAME_READ = 15,
+  KE_SITE_RULES_MISSING = 16, /* an epoch's table was not there */
+  KE_SITE_IDENT_DROPPED = 17, /* a file that rules know was renamed or removed: no failure */
   KE_SITE_MAX = 24,
 };
 

@@ -24,15 +24,16 @@
   })
 
 /* Copies the walker's string into the record at `off`; returns its length. */
-static __always_inline __u64 rec__path(struct ke_scratch* scratch, __u64 off) {
-  __u64 start = scratch->walk.off;
+static __always_inline __u64 rec__path(struct ke_scratch* scratch, struct ke_walk* walk,
+                                       __u64 off) {
+  __u64 start = walk->off;
   __u64 len = ke_bound(KE_PATH_MAX - start, KE_PATH_MAX);
   off = ke_bound(off, KE_SCRATCH_HEAD);
   if (len == 0) { /* the root itself */
     scratch->rec[off] = '/';
     return 1;
   }
-  bpf_probe_read_kernel(&scratch->rec[off], len, &scratch->path[ke_bound(start, KE_PATH_MAX)]);
+  bpf_probe_read_kernel(&scratch->rec[off], len, &walk->path[ke_bound(start, KE_PATH_MAX)]);
   return len;
 }
 
@@ -74,21 +75,24 @@ static __always_inline void image__file(struct ke_process* rec, struct file* fil
 static __always_inline __u64 image__walk(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
                                          __u32 slot, struct file* file, struct fs_struct* fs) {
   struct ke_process* rec = (void*)scratch->rec;
+  struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
   __u64 off = sizeof(*rec);
-  __u32 walk = path__resolve(stats, scratch, slot, &file->f_path, fs);
+  if (!walk) return off;
+  /* The binary last: its path stays in the walker, for who judges it. */
+  __u32 done = path__resolve(stats, walk, slot, &fs->pwd, fs);
   rec->flags &= ~KE_F_PATHS; /* of an earlier attempt */
-  rec->binary.off = off;
-  rec->binary.len = rec__path(scratch, off);
-  if (walk & (KE_WALK_CUT | KE_WALK_FAILED)) rec->flags |= KE_F_BINARY_CUT;
-  if (walk & KE_WALK_UNREACHABLE) rec->flags |= KE_F_BINARY_UNREACHABLE;
-  off += rec->binary.len;
-
-  walk = path__resolve(stats, scratch, slot, &fs->pwd, fs);
   rec->cwd.off = off;
-  rec->cwd.len = rec__path(scratch, off);
-  if (walk & (KE_WALK_CUT | KE_WALK_FAILED)) rec->flags |= KE_F_CWD_CUT;
-  if (walk & KE_WALK_UNREACHABLE) rec->flags |= KE_F_CWD_UNREACHABLE;
-  return off + rec->cwd.len;
+  rec->cwd.len = rec__path(scratch, walk, off);
+  if (done & (KE_WALK_CUT | KE_WALK_FAILED)) rec->flags |= KE_F_CWD_CUT;
+  if (done & KE_WALK_UNREACHABLE) rec->flags |= KE_F_CWD_UNREACHABLE;
+  off += rec->cwd.len;
+
+  done = path__resolve(stats, walk, slot, &file->f_path, fs);
+  rec->binary.off = off;
+  rec->binary.len = rec__path(scratch, walk, off);
+  if (done & (KE_WALK_CUT | KE_WALK_FAILED)) rec->flags |= KE_F_BINARY_CUT;
+  if (done & KE_WALK_UNREACHABLE) rec->flags |= KE_F_BINARY_UNREACHABLE;
+  return off + rec->binary.len;
 }
 
 /* Appends binary and cwd to the record; returns the offset behind them. `slot` is the scratch's

@@ -18,6 +18,7 @@
 
 #include "bpf/abi/event.h"
 #include "bpf/abi/maps.h"
+#include "bpf/abi/rules.h"
 
 #ifndef NULL
 #define NULL ((void*)0)
@@ -80,9 +81,14 @@ struct path {
   struct dentry* dentry;
 };
 
+struct cred;
+
 struct file {
   struct path f_path;
   struct inode* f_inode;
+  unsigned int f_flags;
+  unsigned int f_mode;
+  const struct cred* f_cred;
 };
 
 struct fs_struct {
@@ -214,6 +220,7 @@ struct task_struct {
   struct pid* thread_pid;
   __u64 utime, stime;
   __u64 start_boottime;
+  __u64 self_exec_id;
   const struct cred* cred;
   const struct cred* real_cred;
   char comm[16];
@@ -246,6 +253,13 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
   struct bpf_iter_meta* meta;
   struct task_struct* task;
+};
+
+struct bpf_iter__task_file {
+  struct bpf_iter_meta* meta;
+  struct task_struct* task;
+  __u32 fd;
+  struct file* file;
 };
 
 #pragma clang attribute pop

@@ -55,15 +55,6 @@ struct {
 #define KE_SCRATCH_HEAD 16384 /* the record up to its arguments */
 struct ke_scratch {
   __u8 rec[KE_SCRATCH_HEAD + KE_ARGS_MAX + KE_ENV_MAX + 2 * KE_PATH_MAX];
-  __u8 path[2 * KE_PATH_MAX]; /* the walker writes its strings here from the end */
-  struct {
-    struct dentry* dentry;
-    struct vfsmount* mnt;
-    struct dentry* mnt_root;
-    struct dentry* root_dentry;
-    struct vfsmount* root_mnt;
-    __u64 off; /* in path: where the string begins; it ends at KE_PATH_MAX */
-  } walk;
 };
 
 struct {
@@ -72,6 +63,25 @@ struct {
   __type(key, __u32);
   __type(value, struct ke_scratch);
 } ke_scratch SEC(".maps") __weak;
+
+/* State of the path walker. */
+struct ke_walk {
+  __u8 path[2 * KE_PATH_MAX]; /* it writes its strings from KE_PATH_MAX downwards */
+  struct dentry* dentry;
+  struct vfsmount* mnt;
+  struct dentry* mnt_root;
+  struct dentry* root_dentry;
+  struct vfsmount* root_mnt;
+  __u64 off;  /* in path: where the string begins; it ends at KE_PATH_MAX */
+  __u64 base; /* length of the last part */
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1); /* CPUs for exec, one for the iterator, CPUs for opens */
+  __type(key, __u32);
+  __type(value, struct ke_walk);
+} ke_walks SEC(".maps") __weak;
 
 /* Bytes in a bulk ring from which on a sleeping reader is woken. */
 const volatile __u32 ke_cfg_wake_bytes __weak = 0;
@@ -86,7 +96,12 @@ const volatile __u32 ke_cfg_env_max __weak = KE_ENV_MAX;
  * by the loader from kallsyms: libbpf can't link two objects that name an untyped kernel symbol. */
 const volatile __u64 ke_cfg_rename_lock __weak = 0;
 const volatile __u64 ke_cfg_mount_lock __weak = 0;
-/* Which scratch element the iterator uses. */
+/* Which element of ke_scratch and ke_walks the iterator uses; those of opens follow. */
 const volatile __u32 ke_cfg_iter_slot __weak = 0;
+/* The sensor itself: what it opens to do its work is no event. 0 = nobody. */
+const volatile __u32 ke_cfg_self __weak = 0;
+/* Cache slots a CPU for processes and for directories, powers of two. */
+const volatile __u32 ke_cfg_who_slots __weak = 64;
+const volatile __u32 ke_cfg_dir_slots __weak = 64;
 
 #endif

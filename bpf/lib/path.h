@@ -14,6 +14,7 @@
 #define KE_PATH_STEPS 160
 #define KE_WALK_ATTEMPTS 3
 #define KE_NAME_MAX 255
+#define KE_PATH_SHIFT 12 /* KE_PATH_MAX = 1 << 12 */
 
 #define KE_WALK_CUT (1u << 0)
 #define KE_WALK_UNSTABLE (1u << 1)
@@ -34,19 +35,19 @@ static __always_inline __u32 mount__seq(void) {
 }
 
 /* One step up. Returns 0 when there is more, else KE_WALK_DONE with what is to be said. */
-static __always_inline __u32 walk__step(struct ke_scratch* scratch) {
-  struct dentry* dentry = scratch->walk.dentry;
-  struct vfsmount* mnt = scratch->walk.mnt;
-  __u64 off = scratch->walk.off;
-  if (dentry == scratch->walk.root_dentry && mnt == scratch->walk.root_mnt) return KE_WALK_DONE;
-  if (dentry == scratch->walk.mnt_root) {
+static __always_inline __u32 walk__step(struct ke_walk* walk) {
+  struct dentry* dentry = walk->dentry;
+  struct vfsmount* mnt = walk->mnt;
+  __u64 off = walk->off;
+  if (dentry == walk->root_dentry && mnt == walk->root_mnt) return KE_WALK_DONE;
+  if (dentry == walk->mnt_root) {
     struct mount* m = container_of(mnt, struct mount, mnt);
     struct mount* above = BPF_CORE_READ(m, mnt_parent);
     if (above == m || !above) return KE_WALK_DONE | KE_WALK_UNREACHABLE;
     mnt = (void*)above + bpf_core_field_offset(struct mount, mnt);
-    scratch->walk.dentry = BPF_CORE_READ(m, mnt_mountpoint);
-    scratch->walk.mnt = mnt;
-    scratch->walk.mnt_root = BPF_CORE_READ(mnt, mnt_root);
+    walk->dentry = BPF_CORE_READ(m, mnt_mountpoint);
+    walk->mnt = mnt;
+    walk->mnt_root = BPF_CORE_READ(mnt, mnt_root);
     return 0;
   }
   struct {
@@ -63,45 +64,50 @@ static __always_inline __u32 walk__step(struct ke_scratch* scratch) {
   struct dentry* parent = head.parent;
   __u64 len = head.name.len;
   if (parent == dentry && len <= 1) return KE_WALK_DONE | KE_WALK_UNREACHABLE;
-  if (len > KE_NAME_MAX || len + 1 > off) return KE_WALK_DONE | KE_WALK_CUT;
+  /* Eight bytes stay free: who reads the string in words may begin before it. */
+  if (len > KE_NAME_MAX || len + 9 > off) return KE_WALK_DONE | KE_WALK_CUT;
+  __u64 old = off;
   off = (off - (len + 1)) & (KE_PATH_MAX - 1);
-  scratch->path[off] = '/';
+  walk->path[off] = '/';
   asm volatile("" : "+r"(len)); /* the verifier has to see the mask */
-  if (bpf_probe_read_kernel(&scratch->path[off + 1], len & KE_NAME_MAX, head.name.name))
+  if (bpf_probe_read_kernel(&walk->path[off + 1], len & KE_NAME_MAX, head.name.name))
     return KE_WALK_DONE | KE_WALK_FAILED;
-  scratch->walk.off = off;
-  scratch->walk.dentry = parent;
+  walk->base +=
+      len * (old >> KE_PATH_SHIFT); /* the first one: no branch, it would be taken twice */
+  walk->off = off;
+  walk->dentry = parent;
   /* A pseudo file's dentry is its own parent and has a name: memfd:NAME. */
   return parent == dentry ? KE_WALK_DONE | KE_WALK_UNREACHABLE : 0;
 }
 
 /*
- * Walks up from scratch[slot].walk and leaves the string in its path, from walk.off to
+ * Walks up from ke_walks[slot] and leaves the string in its path, from off to
  * KE_PATH_MAX. Returns KE_WALK_*. A path that is too long keeps its end. Plain addresses and probe
  * reads, not typed pointers: mounts can't be walked with those, and so the same code serves
  * kprobes. A global function with its state in a map: the verifier takes it once, not once a call
  * (5.10 allows such functions numbers only).
  */
 __weak __noinline int path__walk(__u32 slot) {
-  struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &slot);
-  if (!scratch) return KE_WALK_FAILED;
+  struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
+  if (!walk) return KE_WALK_FAILED;
   for (int i = 0; i < KE_PATH_STEPS; i++) {
-    __u32 done = walk__step(scratch);
+    __u32 done = walk__step(walk);
     if (done) return done;
   }
   return KE_WALK_CUT;
 }
 
 /* Walks from `at` to the root of `fs`; path__walk's result, its exceptions counted. */
-static __always_inline __u32 path__resolve(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
+static __always_inline __u32 path__resolve(struct ke_cpu_stats* stats, struct ke_walk* walk,
                                            __u32 slot, struct path* at, struct fs_struct* fs) {
   struct vfsmount* mnt = at->mnt;
-  scratch->walk.dentry = at->dentry;
-  scratch->walk.mnt = mnt;
-  scratch->walk.mnt_root = mnt->mnt_root;
-  scratch->walk.root_dentry = fs->root.dentry;
-  scratch->walk.root_mnt = fs->root.mnt;
-  scratch->walk.off = KE_PATH_MAX;
+  walk->dentry = at->dentry;
+  walk->mnt = mnt;
+  walk->mnt_root = mnt->mnt_root;
+  walk->root_dentry = fs->root.dentry;
+  walk->root_mnt = fs->root.mnt;
+  walk->off = KE_PATH_MAX;
+  walk->base = 0;
   __u32 done = path__walk(slot);
   if (done & KE_WALK_CUT) site__count(stats, KE_SITE_PATH_DEEP);
   if (done & KE_WALK_FAILED) site__count(stats, KE_SITE_PATH_READ);

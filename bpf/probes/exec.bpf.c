@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "bpf/lib/chain.h"
 #include "bpf/lib/image.h"
+#include "bpf/lib/procs.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -86,6 +87,46 @@ static __always_inline __u64 exec__args(struct ke_cpu_stats* stats, struct ke_sc
   return off + env;
 }
 
+/* Remembers of the new image what rules ask for, and says which clauses of the class hold. Returns
+ * whether any does. The record and the walker of `cpu` hold what the hook has read. */
+__weak __noinline int exec__judge(__u32 cpu) {
+  struct ke_rule_control* control = rules__control();
+  struct ke_cpu_stats* stats = stats__of(cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
+  struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &cpu);
+  if (!control || !f || !stats || !scratch) return false;
+  struct ke_process* rec = (void*)scratch->rec;
+  __u32 epoch = KE_STAMP_EPOCH(control->stamp);
+  __u32 next = control->next;
+  if (!epoch && !next) return false;
+  proc__exec(stats, f, cpu, epoch, next, rec);
+  rec->hdr.epoch = epoch;
+  struct ke_rule_config* cfg = epoch ? rules__config(epoch & 1) : NULL;
+  if (!cfg || !(cfg->classes & 1u << KE_RC_EXEC)) return false;
+  filter__subject(f, &rec->creds, &rec->ns, rec->loginuid, rec->sessionid);
+  f->words[KE_WORD_IMAGE] = rec->flags;
+  f->cgroup_id = rec->cgroup_id;
+  if (!filter__process(cpu, epoch & 1, KE_RC_EXEC)) return false;
+  if (rec->flags & (KE_F_BINARY_CUT | KE_F_BINARY_UNSTABLE)) f->undecided = 1;
+  if (f->undecided) {
+    rec->flags |= KE_F_UNDECIDED;
+    site__count(stats, KE_SITE_RULES_UNDECIDED);
+  }
+  return true;
+}
+
+/* Appends the clauses that hold. */
+static __always_inline __u64 exec__clauses(struct ke_scratch* scratch, struct ke_process* rec,
+                                           __u32 cpu, __u64 off) {
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
+  off = ke_bound(off, sizeof(scratch->rec) - sizeof(struct ke_row));
+  if (!f) return off;
+  bpf_probe_read_kernel(&scratch->rec[off], sizeof(struct ke_row), &f->acc);
+  rec->clauses.off = off;
+  rec->clauses.len = sizeof(struct ke_row);
+  return off + sizeof(struct ke_row);
+}
+
 /*
  * sched_process_exec: the new image stands, its first instruction has not run, so nobody can have
  * changed the arguments. Raw tracepoint with BTF, 5.10 and later, works under lockdown.
@@ -107,6 +148,9 @@ static __always_inline void exec__report(struct task_struct* task, __u32 old_tid
   __u64 off = image__paths(stats, scratch, cpu, bprm->file, task->fs);
   off = exec__script(stats, scratch, rec, bprm, old_tid, off);
   off = exec__args(stats, scratch, rec, task->mm, off);
+  int clauses = exec__judge(cpu); /* now that all flags stand; the walker still has the binary */
+  rec->clauses.off = rec->clauses.len = 0;
+  if (clauses) off = exec__clauses(scratch, rec, cpu, off);
   event__send_bulk(stats, rec, ke_bound(off, sizeof(scratch->rec)));
 }
 

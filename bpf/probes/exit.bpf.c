@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "bpf/lib/rules.h"
 #include "bpf/lib/task.h"
 
 #define KE_PAGE_KB 4 /* x86-64 and the usual arm64; the loader refuses others */
@@ -68,6 +69,10 @@ static __always_inline void exit__report(struct task_struct* task) {
   rec.cgroup_id = task__cgroup_id(task);
   task__comm(rec.comm, leader);
   event__send_bulk(stats, &rec, sizeof(rec));
+  struct ke_rule_control* control = rules__control();
+  __u32 tgid = rec.tgid;
+  if (!control) return;
+  if (control->stamp | control->next) bpf_map_delete_elem(&ke_procs, &tgid);
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "bpf/lib/task.h"
+#include "bpf/lib/procs.h"
 
 /*
  * sched_process_fork: the child is complete and has not run. Threads are counted as filtered.
@@ -30,6 +30,11 @@ static __always_inline void fork__report(struct task_struct* creator, struct tas
   rec.ns_tgid = task__ns_pid(child, &rec.ns.pid);
   rec.cgroup_id = task__cgroup_id(child);
   event__send_bulk(stats, &rec, sizeof(rec));
+  struct ke_rule_control* control = rules__control();
+  if (!control) return;
+  __u32 epoch = KE_STAMP_EPOCH(control->stamp);
+  __u32 next = control->next;
+  if (epoch | next) proc__fork(stats, epoch, next, &rec);
 }
 
 SEC("tp_btf/sched_process_fork")

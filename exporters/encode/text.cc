@@ -22,6 +22,8 @@ constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kRed = "\x1b[1;31m";
 constexpr std::string_view kYellow = "\x1b[33m";
+constexpr std::string_view kAlertYellow = "\x1b[1;33m";
+constexpr std::string_view kCyan = "\x1b[36m";
 constexpr std::string_view kReset = "\x1b[0m";
 
 struct Note {
@@ -58,9 +60,13 @@ std::string_view Verb(EventClass cls) {
       return "is";
     case EventClass::kCgroup:
       return "cgroup";
+    case EventClass::kFileOpen:
+      return "open";
     case EventClass::kSensorStart:
     case EventClass::kSensorLoss:
     case EventClass::kSensorStop:
+    case EventClass::kSensorRules:
+    case EventClass::kSensorSuppressed:
       return "sensor";
   }
   return "";
@@ -127,6 +133,10 @@ void TextEncoder::Forget() {
 
 std::string_view TextEncoder::LineColor(EventClass cls) const {
   if (!options_.color) return "";
+  if (const std::string_view severity = Text(kAlertSeverity); !severity.empty()) {
+    if (severity == "critical" || severity == "error") return kRed;
+    return severity == "warning" ? kAlertYellow : kCyan;
+  }
   if (cls == EventClass::kSensorLoss) return kRed;
   if (cls == EventClass::kProcessFork || cls == EventClass::kCgroup) return kDim;
   if (cls == EventClass::kProcessExecFailed) return kYellow;
@@ -149,7 +159,7 @@ void TextEncoder::Encode(EventView event, Buffer& out) {
     line.Column("", kPidColumns);
   }
   line.Put("  ", 2);
-  line.Column(Verb(cls), kVerbColumns);
+  line.Column(Has(kAlertRules) ? "ALERT" : Verb(cls), kVerbColumns);
   line.Put(" ", 1);
   WriteTree(line);
   WriteDetails(event, line);
@@ -157,8 +167,67 @@ void TextEncoder::Encode(EventView event, Buffer& out) {
   Forget();
 }
 
+// The first rule and its message; how many more there are; then what happened, as ever.
+void TextEncoder::WriteAlert(EventClass cls, Line& line) const {
+  const std::string_view rules = Text(kAlertRules);
+  const std::string_view messages = Text(kAlertMessages);
+  line.Text(Text(kAlertSeverity));
+  line.Text(" ");
+  line.Text(rules.substr(0, rules.find('\0')));
+  line.Text(": ");
+  line.Text(messages.substr(0, messages.find('\0')));
+  const auto more = std::count(rules.begin(), rules.end(), '\0') - 1;
+  if (more > 0) {
+    line.Text(" (and ");
+    line.Number(static_cast<uint64_t>(more));
+    line.Text(more == 1 ? " more rule)" : " more rules)");
+  }
+  if (!Text(kAlertUncertain).empty()) line.Text(" (uncertain: a value was cut or not known)");
+  line.Text(" | ");
+  line.Text(Verb(cls));
+  line.Text(" ");
+}
+
+void TextEncoder::WriteFileOpen(Line& line) const {
+  line.Word(Text(kFilePath));
+  line.Text(Flag(kFileCreated) ? " created" : "");
+  line.Text(Flag(kFileWrite) ? " for writing" : Flag(kFileRead) ? " for reading" : "");
+  if (!Text(kFileAliases).empty()) {
+    line.Text(" (known as ");
+    const std::string_view aliases = Text(kFileAliases);
+    line.Word(aliases.substr(0, aliases.find('\0')));
+    line.Text(")");
+  }
+  line.Text(" by ");
+  line.Word(Text(kProcessBinary));
+}
+
+void TextEncoder::WriteRules(Line& line) const {
+  line.Text("rules ");
+  line.Text(Text(kRulesName));
+  line.Text(" in force: ");
+  line.Number(Number(kRulesCount));
+  line.Text(", ");
+  line.Text(Text(kRulesMode));
+  line.Text(", revision ");
+  line.Text(Text(kRulesRevision));
+}
+
+void TextEncoder::WriteSuppressed(Line& line) const {
+  line.Text("rule ");
+  line.Text(Text(kSuppressedRule));
+  line.Text(": limit held back ");
+  line.Number(Number(kSuppressedCount));
+  line.Text(Number(kSuppressedCount) == 1 ? " alert" : " alerts");
+  if (!Text(kSuppressedKey).empty()) {
+    line.Text(" of ");
+    line.Word(Text(kSuppressedKey));
+  }
+}
+
 void TextEncoder::WriteDetails(EventView event, Line& line) {
   const EventClass cls = event.cls();
+  if (Has(kAlertRules)) WriteAlert(cls, line);
   switch (cls) {
     case EventClass::kNone:
       return;
@@ -175,6 +244,12 @@ void TextEncoder::WriteDetails(EventView event, Line& line) {
       return WriteCgroup(line);
     case EventClass::kSensorLoss:
       return WriteLoss(line);
+    case EventClass::kFileOpen:
+      return WriteFileOpen(line);
+    case EventClass::kSensorRules:
+      return WriteRules(line);
+    case EventClass::kSensorSuppressed:
+      return WriteSuppressed(line);
     case EventClass::kSensorStart:
     case EventClass::kSensorStop:
       return WriteSensor(cls, line);

@@ -58,6 +58,10 @@ class TextEncoder final : public Encoder {
   // What happened, by class.
   void WriteImage(const EventHeader& header, Line& line);
   void WriteCommand(Line& line) const;
+  void WriteAlert(EventClass cls, Line& line) const;
+  void WriteFileOpen(Line& line) const;
+  void WriteRules(Line& line) const;
+  void WriteSuppressed(Line& line) const;
   void WriteFork(Line& line) const;
   void WriteExit(Line& line) const;
   void WriteExecFailed(Line& line) const;

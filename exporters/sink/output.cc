@@ -60,7 +60,8 @@ void Output::Handle(const Batch& batch) {
   batch.ForEach([&](EventView event) {
     if (!alive_) {
       ++unwritten_;
-    } else if ((options_.classes >> event.header().cls & 1) == 0) {
+    } else if ((options_.classes >> event.header().cls & 1) == 0 &&
+               (event.header().flags & kEventAlert) == 0) {
       ++skipped_;
     } else {
       encoder_->Encode(event, buffer_);

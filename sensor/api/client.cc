@@ -83,4 +83,13 @@ absl::StatusOr<std::vector<ProcessRow>> ApiClient::Processes(bool with_exited) {
   return rows;
 }
 
+absl::StatusOr<std::string> ApiClient::ReloadRules() {
+  grpc::ClientContext context;
+  impl_->SetDeadline(&context);
+  v1::ReloadRulesReply reply;
+  RETURN_IF_ERROR(impl_->ToStatus(impl_->stub->ReloadRules(&context, {}, &reply)));
+  if (!reply.in_force()) return absl::InvalidArgumentError(reply.report());
+  return reply.report();
+}
+
 }  // namespace kentry

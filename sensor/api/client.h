@@ -25,6 +25,8 @@ class ApiClient {
   absl::StatusOr<SensorStatus> Status();
   // As SensorState::Processes.
   absl::StatusOr<std::vector<ProcessRow>> Processes(bool with_exited);
+  // As SensorState::ReloadRules; what is wrong with the rules comes as InvalidArgument.
+  absl::StatusOr<std::string> ReloadRules();
 
   ApiClient(const ApiClient&) = delete;
   ApiClient& operator=(const ApiClient&) = delete;

@@ -56,6 +56,14 @@ class SensorService final : public v1::Sensor::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ReloadRules(grpc::ServerContext*, const v1::ReloadRulesRequest*,
+                           v1::ReloadRulesReply* reply) override {
+    const absl::StatusOr<std::string> result = state_->ReloadRules();
+    reply->set_in_force(result.ok());
+    reply->set_report(result.ok() ? *result : std::string(result.status().message()));
+    return grpc::Status::OK;
+  }
+
  private:
   SensorState* const state_;
 };

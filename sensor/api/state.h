@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+
 namespace kentry {
 
 inline constexpr char kDefaultSocketPath[] = "/run/kentry/kentry.sock";
@@ -119,6 +121,9 @@ class SensorState {
   // remembered. The answer stands in memory at once: an implementation keeps `args` short and
   // sets args_cut.
   virtual std::vector<ProcessRow> Processes(bool with_exited) = 0;
+  // Reads the rule files again. What is in force then, in words; or InvalidArgument with all that
+  // is wrong with them: the rules before stay in force.
+  virtual absl::StatusOr<std::string> ReloadRules() = 0;
 };
 
 }  // namespace kentry

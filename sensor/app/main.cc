@@ -10,7 +10,8 @@ int main(int argc, char** argv) {
     return kentry::RunCli(argc, argv,
                           {.run = kentry::RunCommand,
                            .probe = kentry::ProbeCommand,
-                           .cleanup = kentry::CleanupCommand});
+                           .cleanup = kentry::CleanupCommand,
+                           .rules = kentry::RulesCommand});
   } catch (const std::exception& error) {
     // Only libraries throw, and only when memory is out or they have a bug.
     std::fprintf(stderr, "kentry: internal error: %s\n", error.what());

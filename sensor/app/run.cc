@@ -22,6 +22,7 @@
 #include "fmt/format.h"
 #include "sensor/api/server.h"
 #include "sensor/app/commands.h"
+#include "sensor/app/rule_source.h"
 #include "sensor/app/state.h"
 #include "sensor/app/users.h"
 #include "sensor/cli/cli.h"
@@ -36,6 +37,8 @@ namespace {
 // How long outputs may take to write what is left when the sensor stops.
 constexpr char kMachineLock[] = "/run/kentry.lock";
 constexpr absl::Duration kDrainTime = absl::Seconds(5);
+// How often the rule files are looked at.
+constexpr absl::Duration kRulesLook = absl::Seconds(2);
 
 struct App {
   explicit App(const RunOptions& run_options)
@@ -50,6 +53,7 @@ struct App {
   TextEncoder* terminal = nullptr;  // owned by its output; nullptr = no terminal
   FileSink* file = nullptr;         // owned by its output; nullptr = no file
   std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<RuleSource> rules;
   std::unique_ptr<AppState> state;
   std::unique_ptr<ApiServer> server;
 };
@@ -158,6 +162,7 @@ absl::Status StartPipeline(App& app) {
   options.kernel.ring_bytes = static_cast<uint32_t>(app.options.ring_bytes);
   options.kernel.prio_ring_bytes = static_cast<uint32_t>(app.options.priority_ring_bytes);
   options.processes.capacity = app.options.max_processes;
+  options.kernel.processes = app.options.max_processes;
   options.env_names = app.options.env;
   options.version = Version();
   absl::StatusOr<std::unique_ptr<Pipeline>> pipeline =
@@ -173,9 +178,46 @@ absl::Status StartPipeline(App& app) {
   return absl::OkStatus();
 }
 
+// Several lines, each an entry of the log.
+void LogLines(LogSeverity severity, std::string_view text) {
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    if (end != 0) Log(severity, std::string(text.substr(0, end)));
+    if (end == std::string_view::npos) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
+absl::Status StartRules(App& app) {
+  app.rules =
+      std::make_unique<RuleSource>(app.options.rules, app.options.no_rules, app.pipeline.get());
+  const absl::StatusOr<std::string> loaded = app.rules->Load(/*running=*/false);
+  if (loaded.ok()) {
+    LogLines(LogSeverity::kInfo, *loaded);
+    return absl::OkStatus();
+  }
+  if (loaded.status().code() != absl::StatusCode::kFailedPrecondition) return loaded.status();
+  // Processes are watched all the same; the user is told what this kernel can't do.
+  LogLines(LogSeverity::kError,
+           fmt::format("no rules are in force: {}", std::string(loaded.status().message())));
+  return absl::OkStatus();
+}
+
+// A file changed, or somebody asked: an invalid set leaves the old one in force, loudly.
+void ReloadRules(App& app) {
+  const absl::StatusOr<std::string> loaded = app.rules->Load(/*running=*/true);
+  if (loaded.ok()) {
+    LogLines(LogSeverity::kInfo, *loaded);
+  } else {
+    LogLines(LogSeverity::kError, fmt::format("{}the rules before stay in force",
+                                              std::string(loaded.status().message())));
+  }
+}
+
 absl::Status Serve(App& app) {
   app.state = std::make_unique<AppState>(app.pipeline.get(), &app.journal, &app.outputs,
                                          app.options.journal_bytes, app.started_ns);
+  app.state->set_rules(app.rules.get());
   ASSIGN_OR_RETURN(app.server, ApiServer::Start(*std::move(app.socket), app.state.get()));
   app.socket.reset();
   return absl::OkStatus();
@@ -196,8 +238,8 @@ absl::Status Announce(App& app) {
 }
 
 // In the order of the start; the destructor of App undoes them backwards.
-constexpr std::array<absl::Status (*)(App&), 7> kSteps = {
-    ClaimSocket, LockMachine, TakeSignals, OpenOutputs, StartPipeline, Serve, Announce};
+constexpr std::array<absl::Status (*)(App&), 8> kSteps = {
+    ClaimSocket, LockMachine, TakeSignals, OpenOutputs, StartPipeline, StartRules, Serve, Announce};
 
 // Sleeps until a signal or the end of the asked-for time says to stop.
 void AwaitEnd(App& app) {
@@ -205,20 +247,22 @@ void AwaitEnd(App& app) {
   const bool limited = app.options.duration != absl::InfiniteDuration();
   const absl::Time end = absl::Now() + app.options.duration;
   while (true) {
-    const absl::Duration left = limited ? end - absl::Now() : absl::Seconds(3600);
+    const absl::Duration left = limited ? end - absl::Now() : absl::InfiniteDuration();
     if (limited && left <= absl::ZeroDuration()) return;
-    const timespec timeout = absl::ToTimespec(left);
+    const timespec timeout = absl::ToTimespec(std::min(left, kRulesLook));
     switch (sigtimedwait(&set, nullptr, &timeout)) {
       case SIGINT:
       case SIGTERM:
         return;
       case SIGHUP:
         if (app.file != nullptr) app.file->Reopen();
+        ReloadRules(app);
         break;
       case SIGWINCH:
         if (app.terminal != nullptr) app.terminal->SetWidth(TerminalWidth());
         break;
       default:  // time is over, or a signal of no interest
+        if (app.rules->Changed()) ReloadRules(app);
         break;
     }
   }

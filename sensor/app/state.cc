@@ -170,4 +170,9 @@ std::vector<ProcessRow> AppState::Processes(bool with_exited) {
   return rows;
 }
 
+absl::StatusOr<std::string> AppState::ReloadRules() {
+  if (rules_ == nullptr) return absl::FailedPreconditionError("this sensor has no rules");
+  return rules_->Load(/*running=*/true);
+}
+
 }  // namespace kentry

@@ -8,6 +8,7 @@
 
 #include "exporters/sink/output.h"
 #include "sensor/api/state.h"
+#include "sensor/app/rule_source.h"
 #include "sensor/journal/journal.h"
 #include "sensor/pipeline/pipeline.h"
 
@@ -27,6 +28,10 @@ class AppState final : public SensorState {
 
   SensorStatus Status() override;
   std::vector<ProcessRow> Processes(bool with_exited) override;
+  absl::StatusOr<std::string> ReloadRules() override;
+
+  // Before the first call; must outlive this.
+  void set_rules(RuleSource* rules) { rules_ = rules; }
 
  private:
   void FillKernel(SensorStatus* status);
@@ -37,6 +42,7 @@ class AppState final : public SensorState {
   const std::vector<NamedOutput>& outputs_;
   const size_t journal_bytes_;
   const uint64_t started_boot_ns_;
+  RuleSource* rules_ = nullptr;
 };
 
 }  // namespace kentry

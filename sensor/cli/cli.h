@@ -9,12 +9,13 @@
 
 namespace kentry {
 
-// Commands that need the kernel: the program that has that part brings them. Each returns an
-// ExitCode and has told the user itself what went wrong.
+// Commands that need the kernel or the rules: the program that has those parts brings them. Each
+// returns an ExitCode and has told the user itself what went wrong.
 struct Actions {
   std::function<int(const RunOptions&)> run;
   std::function<int(const ProbeOptions&)> probe;
   std::function<int(const CleanupOptions&)> cleanup;
+  std::function<int(const RulesOptions&)> rules;
 };
 
 // Parses the command line, runs the command and returns the program's exit code. Uses standard

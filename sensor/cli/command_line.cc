@@ -11,8 +11,8 @@
 #include "sensor/cli/command_spec.h"
 #include "sensor/cli/help.h"
 #include "sensor/cli/printable.h"
-#include "sensor/cli/suggest.h"
 #include "sensor/util/status.h"
+#include "sensor/util/suggest.h"
 
 namespace kentry {
 namespace {
@@ -24,6 +24,10 @@ CommandSpec SpecOf(std::string_view name) {
   if (name == "probe") return ProbeSpec();
   if (name == "cleanup") return CleanupSpec();
   if (name == "fields") return FieldsSpec();
+  if (name == "rules check") return RulesCheckSpec();
+  if (name == "rules test") return RulesTestSpec();
+  if (name == "rules explain") return RulesExplainSpec();
+  if (name == "rules reload") return RulesReloadSpec();
   return VersionSpec();
 }
 
@@ -52,6 +56,30 @@ absl::Status UnknownCommand(std::string_view name) {
       "", fmt::format("unknown command \"{}\"{}", Printable(name),
                       nearest.empty() ? fmt::format("; commands are {}", fmt::join(names, ", "))
                                       : nearest));
+}
+
+// "rules" and its second word are one command's name. Joins them; a second word that is none of
+// its is an error.
+absl::Status JoinGroup(std::vector<std::string>* words) {
+  constexpr std::string_view kGroup = "rules";
+  if (words->empty() || words->front() != kGroup) return absl::OkStatus();
+  std::vector<std::string_view> names;
+  for (const CommandHelp& command : CommandHelps()) {
+    if (command.name.starts_with(kGroup)) names.push_back(command.name.substr(kGroup.size() + 1));
+  }
+  const std::string second = words->size() > 1 ? (*words)[1] : "";
+  if (std::find(names.begin(), names.end(), second) != names.end()) {
+    words->front() += " " + second;
+    words->erase(words->begin() + 1);
+    return absl::OkStatus();
+  }
+  const std::string known = fmt::format("commands are rules {}", fmt::join(names, ", rules "));
+  if (second.empty() || second.starts_with('-')) {
+    return Wrong(kGroup, fmt::format("which command? {}", known));
+  }
+  const std::string nearest = DidYouMean(second, names);
+  return Wrong(kGroup, fmt::format("unknown command \"{}\"{}", Printable(second),
+                                   nearest.empty() ? "; " + known : nearest));
 }
 
 // One command's CLI11 parser and where its texts go. Each command has a parser of its own, so
@@ -174,14 +202,19 @@ bool IsHelp(std::string_view word) { return word == "-h" || word == "--help"; }
 
 }  // namespace
 
-absl::StatusOr<Command> ParseCommandLine(std::span<const std::string> words) {
-  if (words.empty()) return Command(HelpOptions{.text = ShortHelp()});
+absl::StatusOr<Command> ParseCommandLine(std::span<const std::string> given) {
+  if (given.empty()) return Command(HelpOptions{.text = ShortHelp()});
+  std::vector<std::string> words(given.begin(), given.end());
+  if (words[0] == "help" && words.size() > 1) {
+    words.erase(words.begin());
+    RETURN_IF_ERROR(JoinGroup(&words));
+    words.resize(1);
+    words.emplace_back("--help");
+  }
+  RETURN_IF_ERROR(JoinGroup(&words));
   std::string_view name = words[0];
   std::vector<std::string> rest(words.begin() + 1, words.end());
-  if (name == "help" && !rest.empty()) {
-    name = words[1];
-    rest = {"--help"};
-  } else if (IsHelp(name) || name == "help") {
+  if (IsHelp(name) || name == "help") {
     return Command(HelpOptions{.text = TopLevelHelp()});
   }
   if (name == "--version") name = "version";

@@ -28,6 +28,8 @@ struct RawOptions {
   std::string log_level;
   std::string socket;
   std::string event_class;
+  std::vector<std::string> paths;
+  std::string rule;
   bool quiet = false;
   bool all = false;
 };
@@ -55,6 +57,10 @@ CommandSpec PsSpec();
 CommandSpec ProbeSpec();
 CommandSpec CleanupSpec();
 CommandSpec FieldsSpec();
+CommandSpec RulesCheckSpec();
+CommandSpec RulesTestSpec();
+CommandSpec RulesExplainSpec();
+CommandSpec RulesReloadSpec();
 CommandSpec VersionSpec();
 
 }  // namespace kentry

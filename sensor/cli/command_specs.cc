@@ -8,9 +8,9 @@
 #include "fmt/ranges.h"
 #include "sensor/cli/command_spec.h"
 #include "sensor/cli/printable.h"
-#include "sensor/cli/suggest.h"
 #include "sensor/cli/values.h"
 #include "sensor/util/status.h"
+#include "sensor/util/suggest.h"
 
 namespace kentry {
 namespace {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kHelpColumns = 96;
 
-constexpr std::array<CommandHelp, 7> kCommands = {{
+constexpr std::array<CommandHelp, 11> kCommands = {{
     {.name = "run",
      .usage = "kentry run [OPTION]...",
      .summary = "watch this machine and show what happens, until Ctrl-C",
@@ -66,6 +66,43 @@ constexpr std::array<CommandHelp, 7> kCommands = {{
      .examples = "  kentry fields\n"
                  "  kentry fields process.exec\n"
                  "  kentry fields -o markdown > docs/events.md\n"},
+    {.name = "rules check",
+     .usage = "kentry rules check [PATH]... [OPTION]...",
+     .summary = "what is wrong with rule files",
+     .about =
+         "Reads rule files, or the *.yaml and *.yml of directories, as one rule set and prints "
+         "everything that is wrong with them, with the place and what to write instead. "
+         "Without a PATH: /etc/kentry/rules if it exists, else the rules that are part of "
+         "kentry. Needs neither root nor a daemon. Exit code 1 when there is an error; "
+         "warnings are none.",
+     .examples = "  kentry rules check\n"
+                 "  kentry rules check rules.d my.yaml\n"
+                 "  kentry rules check -o json my.yaml | jq '.diagnostics[].message'\n"},
+    {.name = "rules test",
+     .usage = "kentry rules test [PATH]... [OPTION]...",
+     .summary = "run the tests that stand in rule files",
+     .about = "Checks rule files like \"kentry rules check\", then gives each rule the events of "
+              "its tests and compares. Says which parts of a condition no test makes true or "
+              "false. Needs neither root nor a daemon. Exit code 1 when a test fails or the rules "
+              "have an error.",
+     .examples = "  kentry rules test\n"
+                 "  kentry rules test rules.d --rule shell-in-container\n"
+                 "  kentry rules test -o json my.yaml\n"},
+    {.name = "rules explain",
+     .usage = "kentry rules explain [PATH]... [OPTION]...",
+     .summary = "where each condition of each rule is decided",
+     .about = "Says for every comparison of every rule whether the kernel decides it, once a "
+              "process or at each event, or user space; by which hook; and which rules make every "
+              "process pay for its opens. Needs neither root nor a daemon.",
+     .examples = "  kentry rules explain\n"
+                 "  kentry rules explain -o json my.yaml\n"},
+    {.name = "rules reload",
+     .usage = "kentry rules reload [OPTION]...",
+     .summary = "make the running sensor read its rule files again",
+     .about = "The sensor reads its rule files and puts them in force in one step. With an error "
+              "the rules before stay in force, everything that is wrong is printed, and the exit "
+              "code is 1. A change of a file and SIGHUP do the same.",
+     .examples = "  kentry rules reload\n"},
     {.name = "version",
      .usage = "kentry version [OPTION]...",
      .summary = "the version of this program",
@@ -77,7 +114,7 @@ constexpr std::array<CommandHelp, 7> kCommands = {{
 std::string CommandList() {
   std::string text;
   for (const CommandHelp& command : kCommands) {
-    text += fmt::format("  {:<9} {}\n", command.name, command.summary);
+    text += fmt::format("  {:<11}  {}\n", command.name, command.summary);
   }
   return text;
 }
@@ -126,6 +163,7 @@ std::string TopLevelHelp() {
       "  kentry ps                    the process tree, with containers\n"
       "  kentry probe                 whether and how well this kernel is supported\n"
       "  kentry fields process.exec   what an event says\n"
+      "  kentry rules check           whether the rules are right\n"
       "\n"
       "Exit codes:\n"
       "  0  done\n"

@@ -41,12 +41,13 @@ inline constexpr uint32_t kDefaultProcesses = 32768;
 constexpr uint32_t ClassBit(EventClass cls) { return 1u << static_cast<int>(cls); }
 inline constexpr uint32_t kAllClasses = (1u << kEventClassCount) - 2;
 // Never filtered away: an output that hid them would look whole when it isn't.
-inline constexpr uint32_t kSensorClasses = ClassBit(EventClass::kSensorStart) |
-                                           ClassBit(EventClass::kSensorLoss) |
-                                           ClassBit(EventClass::kSensorStop);
+inline constexpr uint32_t kSensorClasses =
+    ClassBit(EventClass::kSensorStart) | ClassBit(EventClass::kSensorLoss) |
+    ClassBit(EventClass::kSensorStop) | ClassBit(EventClass::kSensorRules) |
+    ClassBit(EventClass::kSensorSuppressed);
 inline constexpr uint32_t kDefaultTextClasses =
     ClassBit(EventClass::kProcessExec) | ClassBit(EventClass::kProcessExit) |
-    ClassBit(EventClass::kProcessExecFailed) | kSensorClasses;
+    ClassBit(EventClass::kProcessExecFailed) | ClassBit(EventClass::kFileOpen) | kSensorClasses;
 
 enum class EventFormat { kText, kJson };
 enum class ColorMode { kAuto, kAlways, kNever };
@@ -59,7 +60,9 @@ struct RunOptions {
   std::string output_file;                  // "" = none
   uint32_t stdout_classes = kDefaultTextClasses;
   uint32_t file_classes = kAllClasses;
-  std::vector<std::string> env;      // variables to report; empty = none
+  std::vector<std::string> env;    // variables to report; empty = none
+  std::vector<std::string> rules;  // files and directories; empty = the default ones
+  bool no_rules = false;
   uint64_t ring_bytes = 0;           // per CPU, a power of two; 0 = by memory and CPUs
   uint64_t priority_ring_bytes = 0;  // per CPU, a power of two; 0 = by memory and CPUs
   uint32_t max_processes = kDefaultProcesses;
@@ -95,6 +98,15 @@ struct FieldsOptions {
   EventClass cls = EventClass::kNone;  // kNone = all
 };
 
+struct RulesOptions {
+  enum class Task { kCheck, kTest, kExplain, kReload };
+  std::string socket_path = kDefaultSocketPath;  // kReload
+  Task task = Task::kCheck;
+  std::vector<std::string> paths;  // files and directories; empty = the default ones
+  std::string rule;                // kTest: only this rule's tests; "" = all
+  EventFormat format = EventFormat::kText;
+};
+
 struct VersionOptions {
   EventFormat format = EventFormat::kText;
 };
@@ -104,7 +116,7 @@ struct HelpOptions {
 };
 
 using Command = std::variant<HelpOptions, RunOptions, StatusOptions, PsOptions, ProbeOptions,
-                             CleanupOptions, FieldsOptions, VersionOptions>;
+                             CleanupOptions, FieldsOptions, RulesOptions, VersionOptions>;
 
 }  // namespace kentry
 

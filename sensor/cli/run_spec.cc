@@ -32,9 +32,18 @@ void DeclareOutput(CLI::App& app, RawOptions& raw) {
       ->type_name("FILE");
   app.add_option("--events", raw.events,
                  "classes to show, like process.exec,process.exit, a group like process.*, or "
-                 "all (default: all as JSON; as text programs that start, fail to start and end). "
-                 "Events about losses are always shown")
+                 "all, or alerts for nothing but alerts (default: all as JSON; as text programs "
+                 "that start, fail to start and end). Alerts, losses and changes of the rules are "
+                 "always shown")
       ->type_name("LIST");
+  app.add_option(
+         "--rules", raw.paths,
+         "rule files and directories of them, together one rule set, or none; may be "
+         "repeated (default /etc/kentry/rules if it exists, else kentry's own). A change of "
+         "a file, SIGHUP or \"kentry rules reload\" loads them again")
+      ->type_name("PATH")
+      ->expected(1)
+      ->take_all();
   app.add_option("--env", raw.env,
                  fmt::format("variables to report of each program's environment, or none; may be "
                              "repeated (default {})",
@@ -106,9 +115,13 @@ absl::Status ConvertBounds(const RawOptions& raw, RunOptions* options) {
 absl::Status ConvertEvents(const RawOptions& raw, RunOptions* options) {
   if (options->format == EventFormat::kJson) options->stdout_classes = kAllClasses;
   if (!raw.events.empty()) {
-    const auto classes = ParseClasses(raw.events);
-    RETURN_IF_ERROR(ForOption("--events", classes.status()));
-    options->stdout_classes = *classes | kSensorClasses;
+    if (raw.events == "alerts") {
+      options->stdout_classes = kSensorClasses;
+    } else {
+      const auto classes = ParseClasses(raw.events);
+      RETURN_IF_ERROR(ForOption("--events", classes.status()));
+      options->stdout_classes = *classes | kSensorClasses;
+    }
     options->file_classes = options->stdout_classes;
   }
   if (raw.env.empty()) {
@@ -122,6 +135,11 @@ absl::Status ConvertEvents(const RawOptions& raw, RunOptions* options) {
 }
 
 absl::Status ConvertRest(const RawOptions& raw, RunOptions* options) {
+  options->rules = raw.paths;
+  if (raw.paths.size() == 1 && raw.paths[0] == "none") {
+    options->rules.clear();
+    options->no_rules = true;
+  }
   if (!raw.color.empty()) {
     const auto mode = ParseChoice(raw.color, kColorModes);
     RETURN_IF_ERROR(ForOption("--color", mode.status()));

@@ -12,8 +12,8 @@
 #include "fmt/ranges.h"
 #include "sensor/cli/options.h"
 #include "sensor/cli/printable.h"
-#include "sensor/cli/suggest.h"
 #include "sensor/util/status.h"
+#include "sensor/util/suggest.h"
 
 namespace kentry {
 namespace {

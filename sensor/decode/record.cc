@@ -3,6 +3,8 @@
 
 #include <initializer_list>
 
+#include "bpf/abi/rules.h"
+
 namespace kentry {
 namespace {
 
@@ -16,10 +18,25 @@ RecordError CheckSpans(size_t size, size_t fixed, std::initializer_list<ke_span>
   return RecordError::kNone;
 }
 
+// A whole row or nothing.
+RecordError CheckClauses(size_t size, size_t fixed, ke_span clauses) {
+  if (clauses.len != 0 && clauses.len != sizeof(ke_row)) return RecordError::kSpan;
+  return CheckSpans(size, fixed, {clauses});
+}
+
 RecordError CheckProcess(std::span<const uint8_t> bytes) {
   const auto& rec = As<ke_process>(bytes);
+  const RecordError clauses = CheckClauses(bytes.size(), sizeof(rec), rec.clauses);
+  if (clauses != RecordError::kNone) return clauses;
   return CheckSpans(bytes.size(), sizeof(rec),
                     {rec.binary, rec.cwd, rec.script, rec.interps, rec.args, rec.env});
+}
+
+RecordError CheckFileOpen(std::span<const uint8_t> bytes) {
+  const auto& rec = As<ke_file_open>(bytes);
+  const RecordError clauses = CheckClauses(bytes.size(), sizeof(rec), rec.clauses);
+  return clauses != RecordError::kNone ? clauses
+                                       : CheckSpans(bytes.size(), sizeof(rec), {rec.path});
 }
 
 }  // namespace
@@ -68,6 +85,8 @@ RecordError CheckRecord(std::span<const uint8_t> bytes) {
       return CheckSpans(bytes.size(), sizeof(ke_cgroup), {As<ke_cgroup>(bytes).path});
     case KE_CGROUP_MOVE:
       return at_least(sizeof(ke_cgroup_move));
+    case KE_FILE_OPEN:
+      return bytes.size() < sizeof(ke_file_open) ? RecordError::kShort : CheckFileOpen(bytes);
     default:  // a number from outside, not an enumerator
       return RecordError::kType;
   }

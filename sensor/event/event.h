@@ -32,6 +32,7 @@ struct EventHeader {
 
 enum EventFlag : uint32_t {
   kEventPartial = 1,  // something about it could not be found in time
+  kEventAlert = 2,    // a rule that matches wants people to see it
 };
 
 enum FieldFlag : uint16_t {

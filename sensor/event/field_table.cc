@@ -25,6 +25,14 @@ constexpr std::array<ClassDef, kEventClassCount - 1> kClasses = {{
     {kSensorStart, "sensor.start", KE_INVALID, "the sensor watches from here on"},
     {kSensorLoss, "sensor.loss", KE_INVALID, "events happened that are not in this output"},
     {kSensorStop, "sensor.stop", KE_INVALID, "the sensor stopped in an orderly way"},
+    {kFileOpen, "file.open", KE_FILE_OPEN,
+     "a file was opened, and a rule asked for it: seen when the file system's permissions had "
+     "agreed, "
+     "before other security modules are asked"},
+    {kSensorRules, "sensor.rules", KE_INVALID, "a rule set was put in force"},
+    {kSensorSuppressed, "sensor.suppressed", KE_INVALID,
+     "a rule's limit held back alerts; the events themselves are not lost where their class is "
+     "always reported"},
 }};
 
 constexpr uint32_t C(EventClass cls) { return 1u << static_cast<int>(cls); }
@@ -32,7 +40,10 @@ constexpr uint32_t kExecOnly = C(kProcessExec);
 constexpr uint32_t kExistingOnly = C(kProcessExisting);
 constexpr uint32_t kImage = C(kProcessExec) | C(kProcessExisting);
 constexpr uint32_t kImageFork = kImage | C(kProcessFork);
-constexpr uint32_t kAnyProcess = kImageFork | C(kProcessExit) | C(kProcessExecFailed);
+constexpr uint32_t kFile = C(kFileOpen);
+constexpr uint32_t kAnyProcess = kImageFork | C(kProcessExit) | C(kProcessExecFailed) | kFile;
+// Image fields that a rule on another class may ask for; the event carries them too.
+constexpr uint32_t kImageFile = kImage | kFile;
 constexpr uint32_t kSensorEvents = C(kSensorStart) | C(kSensorStop);
 
 // C++20 has no offsetof for nested members in constexpr, the builtin does.
@@ -48,8 +59,12 @@ constexpr uint32_t kSensorEvents = C(kSensorStart) | C(kSensorStop);
 #define PROC(member) REC(ke_process, member)
 #define BITS(member, bits) RECBITS(ke_process, member, bits)
 #define TEXT(member) RECTEXT(ke_process, member)
-#define SPAN(member, cut) \
-  Place { .offset = KE_OFFSETOF(ke_process, member), .size = sizeof(ke_span), .cut_mask = cut }
+#define RECSPAN(type, member, cut)                                                 \
+  Place {                                                                          \
+    .offset = KE_OFFSETOF(type, member), .size = sizeof(ke_span), .cut_mask = cut, \
+    .flags_offset = KE_OFFSETOF(type, flags)                                       \
+  }
+#define SPAN(member, cut) RECSPAN(ke_process, member, cut)
 #define NOWHERE \
   Place {}
 

@@ -24,8 +24,11 @@ enum class EventClass : uint8_t {
   kSensorStart = 7,
   kSensorLoss = 8,
   kSensorStop = 9,
+  kFileOpen = 10,
+  kSensorRules = 11,
+  kSensorSuppressed = 12,
 };
-inline constexpr int kEventClassCount = 10;
+inline constexpr int kEventClassCount = 13;
 
 struct ClassDef {
   EventClass id = EventClass::kNone;
@@ -76,8 +79,9 @@ struct Place {
   uint16_t offset = 0;
   uint16_t size = 0;  // 0 = nowhere
   bool inline_text = false;
-  uint32_t mask = 0;      // kBool: true when any of these bits is set
-  uint32_t cut_mask = 0;  // strings, lists: bits in ke_process.flags that say "cut"
+  uint32_t mask = 0;          // kBool: true when any of these bits is set
+  uint32_t cut_mask = 0;      // strings, lists: bits in the record's flags that say "cut"
+  uint16_t flags_offset = 0;  // strings, lists: where those flags stand
 };
 
 enum class FieldId : uint16_t {

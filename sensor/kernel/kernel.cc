@@ -16,106 +16,33 @@
 
 #include "fmt/format.h"
 #include "ke_base.skel.h"
-#include "ke_failed_fexit.skel.h"
-#include "ke_failed_kret.skel.h"
 #include "ke_script.skel.h"
+#include "sensor/kernel/failed_exec.h"
+#include "sensor/kernel/file_open.h"
+#include "sensor/kernel/host.h"
 #include "sensor/kernel/libbpf_log.h"
+#include "sensor/kernel/object.h"
+#include "sensor/kernel/rule_loader.h"
 #include "sensor/kernel/sizes.h"
 #include "sensor/util/status.h"
 
 namespace kentry {
 namespace {
 
-template <auto kDestroy>
-struct Destroy {
-  template <typename T>
-  void operator()(T* object) const {
-    kDestroy(object);
-  }
-};
 using Base = std::unique_ptr<ke_base, Destroy<&ke_base::destroy>>;
 using Script = std::unique_ptr<ke_script, Destroy<&ke_script::destroy>>;
-using Fexit = std::unique_ptr<ke_failed_fexit, Destroy<&ke_failed_fexit::destroy>>;
-using Kret = std::unique_ptr<ke_failed_kret, Destroy<&ke_failed_kret::destroy>>;
-using Link = std::unique_ptr<bpf_link, Destroy<&bpf_link__destroy>>;
-
-// Addresses of the locks whose sequence the path walker reads; 0 = the kernel doesn't tell.
-struct TreeLocks {
-  uint64_t rename = 0;
-  uint64_t mount = 0;
-};
-
-struct Functions {
-  const char* execve;
-  const char* execveat;
-  const char* execve32;
-  const char* execveat32;
-};
-#if defined(__x86_64__)
-constexpr Functions kExecFunctions = {"__x64_sys_execve", "__x64_sys_execveat",
-                                      "__ia32_compat_sys_execve", "__ia32_compat_sys_execveat"};
-#else
-constexpr Functions kExecFunctions = {"__arm64_sys_execve", "__arm64_sys_execveat",
-                                      "__arm64_compat_sys_execve", "__arm64_compat_sys_execveat"};
-#endif
 
 constexpr std::string_view kInterpreters = "process.interpreters";
-constexpr std::string_view kFailedExec = "process.exec_failed";
 constexpr std::string_view kDerivedCost =
     "an interpreter's option can't be told from an interpreter";
-constexpr std::string_view kNoFailedExecs = "failed execs are not seen";
-
-std::string Errno(int err) { return std::strerror(err < 0 ? -err : err); }
-
-// Cheap tests that turn the usual refusals into a sentence.
-absl::Status CheckHost() {
-  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
-    return absl::FailedPreconditionError(
-        "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs 5.10 or later built with "
-        "CONFIG_DEBUG_INFO_BTF");
-  }
-  if (geteuid() != 0) {
-    return absl::PermissionDeniedError(
-        "loading BPF programs needs root (CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE)");
-  }
-  if (getpagesize() != 4096) {
-    return absl::FailedPreconditionError(
-        fmt::format("pages of {} bytes; only 4096 is supported", getpagesize()));
-  }
-  return absl::OkStatus();
-}
-
-void RaiseMemlock() {
-  // 5.10 accounts maps to RLIMIT_MEMLOCK; 5.11 and later to the memory cgroup.
-  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-  (void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
-}
-
-// Addresses of kernel symbols, 0 where the kernel doesn't tell.
-void FindSymbols(std::span<const std::pair<std::string_view, uint64_t*>> wanted) {
-  FILE* file = std::fopen("/proc/kallsyms", "re");
-  if (file == nullptr) return;
-  char line[512];
-  size_t left = wanted.size();
-  while (left > 0 && std::fgets(line, sizeof(line), file) != nullptr) {
-    // sscanf is slow, and there are a few hundred thousand lines.
-    if (std::strstr(line, "_lock\n") == nullptr) continue;
-    unsigned long long address = 0;
-    char name[256];
-    if (std::sscanf(line, "%llx %*c %255s", &address, name) != 2) continue;
-    for (const auto& [symbol, value] : wanted) {
-      if (symbol != name) continue;
-      *value = address;
-      --left;
-    }
-  }
-  std::fclose(file);
-}
 
 constexpr std::array<std::string_view, KE_SITE_MAX> kSiteNames = {
-    "ring_lookup",      "leader_table_full", "leader_unknown", "args_read",   "env_read",
-    "path_read",        "path_too_deep",     "path_unstable",  "script_read", "cgroup_path_read",
-    "failed_path_read", "chain_overflow",    "iterator_write",
+    "ring_lookup",      "leader_table_full",  "leader_unknown",
+    "args_read",        "env_read",           "path_read",
+    "path_too_deep",    "path_unstable",      "script_read",
+    "cgroup_path_read", "failed_path_read",   "chain_overflow",
+    "iterator_write",   "process_table_full", "rules_undecided",
+    "name_read",        "rules_missing",      "file_identity_dropped",
 };
 
 }  // namespace
@@ -134,7 +61,11 @@ class Kernel::Impl {
 
   absl::Status Load(const KernelOptions& options);
   absl::Status Attach();
-  void Detach() { links_.clear(); }
+  void Detach() {
+    links_.clear();
+    failed_exec_.Detach();
+    file_open_.Detach();
+  }
   absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
   std::vector<ProgramInfo> Programs() const;
   uint64_t Missed(ke_type type) const;
@@ -146,7 +77,14 @@ class Kernel::Impl {
   ke_cpu_stats* stats_ = nullptr;
   size_t stats_bytes_ = 0;
   ke_reader* reader_ = nullptr;
-  std::vector<Backend> backends_;
+  std::vector<Backend> backends_;  // but those of failed_exec_ and file_open_
+  RuleLoader rules_;
+  std::vector<Backend> Backends() const;
+  absl::Status PrepareRules(const RuleTables& tables);
+  absl::Status PendProcesses(std::span<const std::pair<uint32_t, ke_pending>> processes);
+  absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> OwnFiles();
+  absl::Status ReadIterator(bpf_program* program,
+                            absl::FunctionRef<void(std::span<const uint8_t>)> sink);
 
  private:
   absl::Status OpenBase(const KernelOptions& options, const TreeLocks& locks);
@@ -154,30 +92,21 @@ class Kernel::Impl {
   absl::Status MakeRings();
   absl::Status MapShared();
   void LoadScript();
-  void LoadFailedExec();
-  void LoadKretprobes(Backend* backend);
   void GiveUp(std::string_view feature, const absl::Status& why);
   void AttachScript();
-  void AttachFailedExec();
-  absl::Status AttachFexit();
-  absl::Status AttachKretprobes();
   bool HasFunction(const char* name) const {
     return btf__find_by_name_kind(btf_.get(), name, BTF_KIND_FUNC) > 0;
   }
-  absl::Status AttachOne(bpf_program* program, std::string_view what);
   std::vector<const bpf_object*> Objects() const;
-  // Gives `object` the maps that the base object has by the same name.
-  void ShareMaps(bpf_object* object) const;
-  template <typename Skeleton>
-  std::string TryLoad(Skeleton* skeleton, bpf_object* object);
 
   std::unique_ptr<btf, Destroy<&btf__free>> btf_;  // the kernel's types and functions
   Base base_;
   Script script_;
-  Fexit fexit_;
-  Kret kret_;
+  FailedExec failed_exec_;
+  FileOpen file_open_;
   std::vector<Fd> ring_fds_;  // bulk of each CPU, then priority of each CPU
   std::vector<Link> links_;
+  std::function<void(ke_open*)> configure_open_;
 };
 
 absl::Status Kernel::Impl::Load(const KernelOptions& options) {
@@ -196,40 +125,46 @@ absl::Status Kernel::Impl::Load(const KernelOptions& options) {
   RETURN_IF_ERROR(MakeRings());
   RETURN_IF_ERROR(MapShared());
   LoadScript();
-  LoadFailedExec();
-  return absl::OkStatus();
+  failed_exec_.Load(base_->obj, [this](const char* name) { return HasFunction(name); });
+  return rules_.Attach(base_->obj);
 }
 
 // Opens the base object and sets its switches.
 absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const TreeLocks& locks) {
   base_ = Base(ke_base::open());
   if (base_ == nullptr) return ErrnoError(errno, "open the base BPF object");
-  base_->rodata->ke_cfg_wake_bytes = sizes_.bulk / 4;
-  base_->rodata->ke_cfg_cgroup_subsys = options.cgroup_subsys;
-  base_->rodata->ke_cfg_cgroup_hier = options.cgroup_hierarchy;
+  const auto configure = [=, this](auto* rodata) {
+    rodata->ke_cfg_wake_bytes = sizes_.bulk / 4;
+    rodata->ke_cfg_cgroup_subsys = options.cgroup_subsys;
+    rodata->ke_cfg_cgroup_hier = options.cgroup_hierarchy;
+    rodata->ke_cfg_iter_slot = static_cast<uint32_t>(cpus_);
+    rodata->ke_cfg_rename_lock = locks.rename;
+    rodata->ke_cfg_mount_lock = locks.mount;
+    rodata->ke_cfg_self = static_cast<uint32_t>(getpid());
+  };
+  configure(base_->rodata);
+  configure_open_ = [configure](ke_open* object) { configure(object->rodata); };
   base_->rodata->ke_cfg_env_max = options.environment ? KE_ENV_MAX : 0;
-  base_->rodata->ke_cfg_iter_slot = static_cast<uint32_t>(cpus_);
-  base_->rodata->ke_cfg_rename_lock = locks.rename;
-  base_->rodata->ke_cfg_mount_lock = locks.mount;
   const auto cpus = static_cast<uint32_t>(cpus_);
   bpf_map__set_max_entries(base_->maps.ke_rings_bulk, cpus);
   bpf_map__set_max_entries(base_->maps.ke_rings_prio, cpus);
   bpf_map__set_max_entries(base_->maps.ke_stats, cpus);
   bpf_map__set_max_entries(base_->maps.ke_scratch, cpus + 1);
+  bpf_map__set_max_entries(base_->maps.ke_walks, 2 * cpus + 1);
+  bpf_map__set_max_entries(base_->maps.ke_filters, 2 * cpus + 1);
+  bpf_map__set_max_entries(base_->maps.ke_pending, options.processes);
+  bpf_map__set_max_entries(base_->maps.ke_procs, options.processes);
   return absl::OkStatus();
 }
 
 absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
   LibbpfLog log;
-  TreeLocks locks;
-  const std::array<std::pair<std::string_view, uint64_t*>, 2> symbols = {
-      {{"rename_lock", &locks.rename}, {"mount_lock", &locks.mount}}};
-  FindSymbols(symbols);
+  const TreeLocks locks = FindTreeLocks();
   RETURN_IF_ERROR(OpenBase(options, locks));
   const int err = ke_base::load(base_.get());
   if (err != 0) {
     const std::string why =
-        fmt::format("the kernel refuses the base programs: {} ({})", Errno(err), log.Reason());
+        fmt::format("the kernel refuses the base programs: {} ({})", ErrnoText(err), log.Reason());
     if (err == -EPERM) return absl::PermissionDeniedError(why);
     return absl::FailedPreconditionError(why);
   }
@@ -288,32 +223,12 @@ absl::Status Kernel::Impl::MapShared() {
   return absl::OkStatus();
 }
 
-void Kernel::Impl::ShareMaps(bpf_object* object) const {
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object) {
-    const std::string_view name = bpf_map__name(map);
-    if (!name.starts_with("ke_") || name.find('.') != std::string_view::npos) continue;
-    const bpf_map* shared = bpf_object__find_map_by_name(base_->obj, bpf_map__name(map));
-    if (shared != nullptr) bpf_map__reuse_fd(map, bpf_map__fd(shared));
-  }
-}
-
-// Loads an opened skeleton with the base object's maps; returns why not, or "".
-template <typename Skeleton>
-std::string Kernel::Impl::TryLoad(Skeleton* skeleton, bpf_object* object) {
-  LibbpfLog log;
-  ShareMaps(object);
-  const int err = Skeleton::load(skeleton);
-  if (err == 0) return "";
-  return fmt::format("{} ({})", Errno(err), log.Reason());
-}
-
 void Kernel::Impl::LoadScript() {
   Backend fentry{.feature = std::string(kInterpreters), .name = "fentry bprm_change_interp"};
   Backend derived{
       .feature = std::string(kInterpreters), .name = "derived from argv", .available = true};
   script_ = Script(ke_script::open());
-  fentry.reason = script_ ? TryLoad(script_.get(), script_->obj) : Errno(errno);
+  fentry.reason = script_ ? LoadBeside(base_->obj, script_->obj) : ErrnoText(errno);
   if (fentry.reason.empty()) {
     fentry.available = fentry.chosen = true;
     derived.reason = "not needed: a better one is in use";
@@ -324,58 +239,6 @@ void Kernel::Impl::LoadScript() {
   }
   backends_.push_back(fentry);
   backends_.push_back(derived);
-}
-
-// The last two rows of backends_ are this class's, best first.
-void Kernel::Impl::LoadFailedExec() {
-  Backend best{.feature = std::string(kFailedExec), .name = "fexit on the exec system calls"};
-  Backend second{.feature = std::string(kFailedExec), .name = "kretprobe on the exec system calls"};
-  fexit_ = Fexit(ke_failed_fexit::open());
-  if (fexit_ != nullptr) {
-    const std::array<std::pair<bpf_program*, const char*>, 4> targets = {{
-        {fexit_->progs.execve__fexit, kExecFunctions.execve},
-        {fexit_->progs.execveat__fexit, kExecFunctions.execveat},
-        {fexit_->progs.execve32__fexit, kExecFunctions.execve32},
-        {fexit_->progs.execveat32__fexit, kExecFunctions.execveat32},
-    }};
-    for (const auto& [program, function] : targets) {
-      // A kernel without 32-bit emulation lacks two of them.
-      bpf_program__set_autoload(program, HasFunction(function));
-      bpf_program__set_attach_target(program, 0, function);
-    }
-    best.reason = TryLoad(fexit_.get(), fexit_->obj);
-  } else {
-    best.reason = Errno(errno);
-  }
-  if (best.reason.empty()) {
-    best.available = best.chosen = true;
-    second.reason = "not tried: a better one is in use";
-  } else {
-    fexit_.reset();
-    LoadKretprobes(&second);
-  }
-  backends_.push_back(best);
-  backends_.push_back(second);
-}
-
-void Kernel::Impl::LoadKretprobes(Backend* backend) {
-  kret_ = Kret(ke_failed_kret::open());
-  backend->reason = kret_ ? TryLoad(kret_.get(), kret_->obj) : Errno(errno);
-  backend->available = backend->chosen = backend->reason.empty();
-  if (backend->available) return;
-  backend->cost = kNoFailedExecs;
-  kret_.reset();
-}
-
-absl::Status Kernel::Impl::AttachOne(bpf_program* program, std::string_view what) {
-  LibbpfLog log;
-  Link link(bpf_program__attach(program));
-  if (link == nullptr) {
-    const int err = errno;
-    return ErrnoError(err, fmt::format("attach {}: {}", what, log.Reason()));
-  }
-  links_.push_back(std::move(link));
-  return absl::OkStatus();
 }
 
 // A kernel may load what it then refuses to attach: the next backend has its turn.
@@ -389,9 +252,12 @@ void Kernel::Impl::GiveUp(std::string_view feature, const absl::Status& why) {
 
 void Kernel::Impl::AttachScript() {
   if (script_ == nullptr) return;
-  const absl::Status status = AttachOne(script_->progs.chain__fentry, "bprm_change_interp");
-  if (status.ok()) return;
-  GiveUp(kInterpreters, status);
+  absl::StatusOr<Link> link = AttachProgram(script_->progs.chain__fentry, "bprm_change_interp");
+  if (link.ok()) {
+    links_.push_back(*std::move(link));
+    return;
+  }
+  GiveUp(kInterpreters, link.status());
   script_.reset();
   for (Backend& backend : backends_) {
     if (backend.feature != kInterpreters || !backend.available) continue;
@@ -401,72 +267,23 @@ void Kernel::Impl::AttachScript() {
   }
 }
 
-absl::Status Kernel::Impl::AttachFexit() {
-  const size_t before = links_.size();
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, fexit_->obj) {
-    if (!bpf_program__autoload(program)) continue;
-    if (absl::Status status = AttachOne(program, bpf_program__name(program)); !status.ok()) {
-      links_.resize(before);
-      return status;
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Kernel::Impl::AttachKretprobes() {
-  const size_t before = links_.size();
-  const std::array<std::pair<bpf_program*, const char*>, 4> probes = {{
-      {kret_->progs.execve__kretprobe, kExecFunctions.execve},
-      {kret_->progs.execveat__kretprobe, kExecFunctions.execveat},
-      {kret_->progs.execve32__kretprobe, kExecFunctions.execve32},
-      {kret_->progs.execveat32__kretprobe, kExecFunctions.execveat32},
-  }};
-  for (const auto& [program, function] : probes) {
-    if (!HasFunction(function)) continue;
-    LibbpfLog log;
-    Link link(bpf_program__attach_kprobe(program, /*retprobe=*/true, function));
-    if (link == nullptr) {
-      const int err = errno;
-      links_.resize(before);
-      return ErrnoError(err, fmt::format("attach to {}: {}", function, log.Reason()));
-    }
-    links_.push_back(std::move(link));
-  }
-  return absl::OkStatus();
-}
-
-void Kernel::Impl::AttachFailedExec() {
-  if (fexit_ != nullptr) {
-    const absl::Status status = AttachFexit();
-    if (status.ok()) return;
-    GiveUp(kFailedExec, status);
-    fexit_.reset();
-    LoadKretprobes(&backends_.back());
-  }
-  if (kret_ == nullptr) return;
-  if (const absl::Status status = AttachKretprobes(); !status.ok()) {
-    GiveUp(kFailedExec, status);
-    backends_.back().cost = kNoFailedExecs;
-    kret_.reset();
-  }
-}
-
 absl::Status Kernel::Impl::Attach() {
   AttachScript();
   auto& base = base_->progs;
   for (bpf_program* program :
        {base.cgroup_mkdir__tp_btf, base.cgroup_rmdir__tp_btf, base.cgroup_rename__tp_btf,
         base.cgroup_attach__tp_btf, base.exit__tp_btf, base.exec__tp_btf, base.fork__tp_btf}) {
-    RETURN_IF_ERROR(AttachOne(program, bpf_program__name(program)));
+    ASSIGN_OR_RETURN(Link link, AttachProgram(program, bpf_program__name(program)));
+    links_.push_back(std::move(link));
   }
-  AttachFailedExec();
+  failed_exec_.Attach(base_->obj, [this](const char* name) { return HasFunction(name); });
   btf_.reset();  // megabytes, not needed any more
   return absl::OkStatus();
 }
 
-absl::Status Kernel::Impl::ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink) {
-  Link link(bpf_program__attach_iter(base_->progs.existing__iter, nullptr));
+absl::Status Kernel::Impl::ReadIterator(bpf_program* program,
+                                        absl::FunctionRef<void(std::span<const uint8_t>)> sink) {
+  Link link(bpf_program__attach_iter(program, nullptr));
   if (link == nullptr) return ErrnoError(errno, "attach the task iterator");
   const Fd iter(bpf_iter_create(bpf_link__fd(link.get())));
   if (!iter.valid()) return ErrnoError(errno, "start the task iterator");
@@ -494,11 +311,54 @@ absl::Status Kernel::Impl::ForEachExisting(absl::FunctionRef<void(std::span<cons
   }
 }
 
+absl::Status Kernel::Impl::ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink) {
+  return ReadIterator(base_->progs.existing__iter, sink);
+}
+
+absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> Kernel::Impl::OwnFiles() {
+  std::vector<std::pair<uint32_t, ke_ident_key>> files;
+  RETURN_IF_ERROR(
+      ReadIterator(base_->progs.idents__iter, [&files](std::span<const uint8_t> record) {
+        ke_file_ident ident;
+        if (record.size() < sizeof(ident)) return;
+        std::memcpy(&ident, record.data(), sizeof(ident));
+        files.emplace_back(ident.fd, ident.key);
+      }));
+  return files;
+}
+
+absl::Status Kernel::Impl::PrepareRules(const RuleTables& tables) {
+  if ((tables.config.classes & 1u << KE_RC_OPEN) != 0) {
+    RETURN_IF_ERROR(file_open_.Want(base_->obj, cpus_, configure_open_));
+  }
+  return rules_.Prepare(tables);
+}
+
+absl::Status Kernel::Impl::PendProcesses(
+    std::span<const std::pair<uint32_t, ke_pending>> processes) {
+  const int map = bpf_map__fd(base_->maps.ke_pending);
+  uint32_t key = 0;
+  while (bpf_map_get_next_key(map, nullptr, &key) == 0) bpf_map_delete_elem(map, &key);
+  for (const auto& [pid, pending] : processes) {
+    if (bpf_map_update_elem(map, &pid, &pending, BPF_ANY) != 0) {
+      return ErrnoError(errno, "tell the kernel of the living processes");
+    }
+  }
+  return ReadIterator(base_->progs.procs__iter, [](std::span<const uint8_t>) {});
+}
+
+std::vector<Backend> Kernel::Impl::Backends() const {
+  std::vector<Backend> all = backends_;
+  all.insert(all.end(), failed_exec_.backends().begin(), failed_exec_.backends().end());
+  all.push_back(file_open_.backend());
+  return all;
+}
+
 std::vector<const bpf_object*> Kernel::Impl::Objects() const {
   std::vector<const bpf_object*> objects = {base_->obj};
   if (script_ != nullptr) objects.push_back(script_->obj);
-  if (fexit_ != nullptr) objects.push_back(fexit_->obj);
-  if (kret_ != nullptr) objects.push_back(kret_->obj);
+  if (failed_exec_.object() != nullptr) objects.push_back(failed_exec_.object());
+  if (file_open_.object() != nullptr) objects.push_back(file_open_.object());
   return objects;
 }
 
@@ -520,12 +380,7 @@ std::vector<ProgramInfo> Kernel::Impl::Programs() const {
 }
 
 uint64_t Kernel::Impl::Missed(ke_type type) const {
-  const auto misses = [](const bpf_program* program) -> uint64_t {
-    bpf_prog_info info{};
-    uint32_t len = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) != 0) return 0;
-    return info.recursion_misses;
-  };
+  const auto misses = RecursionMisses;
   const auto& base = base_->progs;
   uint64_t missed = 0;
   switch (type) {
@@ -541,12 +396,14 @@ uint64_t Kernel::Impl::Missed(ke_type type) const {
     case KE_CGROUP_MOVE:
       return misses(base.cgroup_attach__tp_btf);
     case KE_EXEC_FAILED: {
-      const bpf_object* object = fexit_ ? fexit_->obj : kret_ ? kret_->obj : nullptr;
+      const bpf_object* object = failed_exec_.object();
       bpf_program* program = nullptr;
       if (object == nullptr) return 0;
       bpf_object__for_each_program(program, object) missed += misses(program);
       return missed;
     }
+    case KE_FILE_OPEN:
+      return file_open_.Missed();
     case KE_INVALID:
     case KE_EXISTING:
     case KE_TYPE_MAX:
@@ -600,7 +457,15 @@ const ke_cpu_stats& Kernel::stats(int cpu) const { return impl_->stats_[cpu]; }
 uint64_t Kernel::wakeups() const { return impl_->reader_->wakeups; }
 uint32_t Kernel::ring_bytes() const { return impl_->sizes_.bulk; }
 uint32_t Kernel::prio_ring_bytes() const { return impl_->sizes_.prio; }
-const std::vector<Backend>& Kernel::backends() const { return impl_->backends_; }
+std::vector<Backend> Kernel::backends() const { return impl_->Backends(); }
+absl::Status Kernel::PrepareRules(const RuleTables& tables) { return impl_->PrepareRules(tables); }
+absl::Status Kernel::PendProcesses(std::span<const std::pair<uint32_t, ke_pending>> processes) {
+  return impl_->PendProcesses(processes);
+}
+RuleLoader& Kernel::rules() { return impl_->rules_; }
+absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> Kernel::OwnFiles() {
+  return impl_->OwnFiles();
+}
 std::vector<ProgramInfo> Kernel::Programs() const { return impl_->Programs(); }
 uint64_t Kernel::Missed(ke_type type) const { return impl_->Missed(type); }
 KernelMemory Kernel::Memory() const { return impl_->Memory(); }

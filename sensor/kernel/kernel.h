@@ -4,14 +4,17 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "bpf/abi/maps.h"
 #include "sensor/kernel/ring_reader.h"
+#include "sensor/kernel/rule_loader.h"
 
 namespace kentry {
 
@@ -21,6 +24,7 @@ struct KernelOptions {
   int cgroup_subsys = -1;        // see CgroupMount
   int cgroup_hierarchy = 0;      // 0 = the v2 hierarchy
   bool environment = true;       // send the environment along with an exec
+  uint32_t processes = 32768;    // living processes that rules can remember something of
 };
 
 // One way of seeing one thing, and what this kernel makes of it.
@@ -74,7 +78,19 @@ class Kernel {
   uint32_t ring_bytes() const;
   uint32_t prio_ring_bytes() const;
 
-  const std::vector<Backend>& backends() const;
+  std::vector<Backend> backends() const;
+
+  // Rules. PrepareRules fills the idle epoch, attaches the hooks that its classes need, and lets
+  // execs and forks write for it; PendProcesses gives the living processes their ids, by what is
+  // known of their images; rules().Commit() puts it in force, or rules().Abandon() forgets it.
+  // kFailedPrecondition: this kernel can't have one of the classes.
+  absl::Status PrepareRules(const RuleTables& tables);
+  absl::Status PendProcesses(std::span<const std::pair<uint32_t, ke_pending>> processes);
+  RuleLoader& rules();
+  // The inodes that descriptors of this process lead to, as the hooks see them: fd, inode. In no
+  // order, and with all other descriptors of the process among them.
+  absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> OwnFiles();
+
   // Programs as the kernel lists them now.
   std::vector<ProgramInfo> Programs() const;
   // Runs of the class's programs that the kernel skipped, since Attach.

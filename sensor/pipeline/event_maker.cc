@@ -52,6 +52,42 @@ std::string_view OperationName(uint32_t op) {
 
 }  // namespace
 
+std::optional<FieldValue> ImageField(const Process& process, FieldId id) {
+  const FieldDef& field = GetField(id);
+  FieldValue value{.id = id};
+  if (id == FieldId::kProcessUnknown) {
+    value.number = process.image_known ? 0 : 1;
+    return value;
+  }
+  if (field.source != FieldSource::kProcess) return std::nullopt;
+  const Place& place = field.place;
+  const uint8_t* at = reinterpret_cast<const uint8_t*>(&process.image) + place.offset;
+  switch (field.type) {
+    case FieldType::kUint:
+    case FieldType::kInt:
+    case FieldType::kDuration:
+    case FieldType::kHex:
+    case FieldType::kDevice:
+      value.number = LoadNumber(at, place.size);
+      return value;
+    case FieldType::kBool:
+      value.number = (LoadNumber(at, place.size) & place.mask) != 0;
+      return value;
+    case FieldType::kString:
+    case FieldType::kStringList:
+      break;
+  }
+  if (place.inline_text) {
+    value.text = InlineText(at, place.size);
+    return value;
+  }
+  ke_span span;
+  std::memcpy(&span, at, sizeof(span));
+  value.text = process.Text(span);
+  if ((process.image.flags & place.cut_mask) != 0) value.flags = kFieldCut;
+  return value;
+}
+
 void EventMaker::Stamp(EventClass cls, const ke_hdr& hdr) {
   builder_.Begin(cls);
   EventHeader& header = builder_.header();
@@ -98,7 +134,7 @@ void EventMaker::AddPlaced(const FieldDef& field, const uint8_t* fixed, std::str
       ke_span span;
       std::memcpy(&span, at, sizeof(span));
       uint32_t flags = 0;
-      std::memcpy(&flags, fixed + KE_OFFSETOF(ke_process, flags), sizeof(flags));
+      std::memcpy(&flags, fixed + place.flags_offset, sizeof(flags));
       const uint16_t cut = (flags & place.cut_mask) != 0 ? kFieldCut : 0;
       if (span.len != 0) {
         builder_.AddText(field.id, behind.substr(span.off - fixed_size, span.len), cut);
@@ -112,15 +148,26 @@ void EventMaker::AddPlaced(const FieldDef& field, const uint8_t* fixed, std::str
 
 EventView EventMaker::Make(EventClass cls, std::span<const uint8_t> record,
                            const Process& process) {
-  Source source{.cls = cls, .record = record, .process = &process};
+  Source source{.cls = cls, .record = record, .process = &process, .image = &process.image};
+  ke_process now;
+  if (cls == EventClass::kFileOpen) {
+    // Credentials, namespaces and container as of the event, not of the exec.
+    const auto& rec = As<ke_file_open>(record);
+    now = process.image;
+    now.creds = rec.creds;
+    now.ns = rec.ns;
+    now.cgroup_id = rec.cgroup_id;
+    source.image = &now;
+  }
   source.parent = processes_.Find(process.parent());
-  source.cgroup = cgroups_.Find(process.image.cgroup_id);
+  source.cgroup = cgroups_.Find(source.image->cgroup_id);
   Stamp(cls, RecordHeader(record));
-  const auto* image = reinterpret_cast<const uint8_t*>(&process.image);
+  const auto* image = reinterpret_cast<const uint8_t*>(source.image);
+  const std::string_view text(reinterpret_cast<const char*>(record.data()), record.size());
   for (const FieldDef* field : FieldsOf(cls)) {
     switch (field->source) {
       case FieldSource::kEvent:
-        AddPlaced(*field, record.data(), {}, 0);
+        AddPlaced(*field, record.data(), text, 0);
         break;
       case FieldSource::kProcess:
         AddPlaced(*field, image, process.text.view(), sizeof(ke_process));
@@ -165,6 +212,8 @@ void EventMaker::AddDerived(const FieldDef& field, const Source& source) {
       return AddEnv(process);
     case FieldId::kProcessEarlier:
       return AddEarlier(process);
+    case FieldId::kProcessMarks:
+      return AddMarks(process);
     case FieldId::kProcessInContainer:
       return AddTrue(field.id, cgroup != nullptr && cgroup->in_container());
     case FieldId::kProcessDepth:
@@ -179,11 +228,13 @@ void EventMaker::AddDerived(const FieldDef& field, const Source& source) {
     case FieldId::kContainerPodUid:
       return AddText(field.id, cgroup == nullptr ? "" : cgroup->pod_uid.view());
     case FieldId::kCgroupId:
-      return builder_.AddNumber(field.id, process.image.cgroup_id);
+      return builder_.AddNumber(field.id, source.image->cgroup_id);
     case FieldId::kCgroupPath:
       return AddText(field.id, cgroup == nullptr ? "" : std::string_view(cgroup->path));
     case FieldId::kCgroupUnknown:
       return AddTrue(field.id, cgroup == nullptr);
+    case FieldId::kFileAliases:
+      return AddText(field.id, aliases_);
     case FieldId::kFailedErrorName:
       return AddText(field.id, [&]() -> std::string_view {
         const char* name = strerrorname_np(As<ke_exec_failed>(source.record).error);
@@ -254,6 +305,18 @@ void EventMaker::AddEnv(const Process& process) {
     }
   });
   AddText(FieldId::kProcessEnv, scratch_);
+}
+
+void EventMaker::AddMarks(const Process& process) {
+  if (process.marks.empty()) return;
+  const uint64_t now = builder_.header().boot_ns;
+  scratch_.clear();
+  for (const ProcessMark& mark : process.marks) {
+    if (mark.expires_ns != 0 && mark.expires_ns <= now) continue;
+    scratch_ += mark.name;
+    scratch_ += '\0';
+  }
+  AddText(FieldId::kProcessMarks, scratch_);
 }
 
 void EventMaker::AddEarlier(const Process& process) {

@@ -3,6 +3,7 @@
 #define KENTRY_SENSOR_PIPELINE_EVENT_MAKER_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@
 #include "sensor/workload/cgroup_table.h"
 
 namespace kentry {
+
+// A process.* field of a process's image, without what is derived from more than that; nothing when
+// it isn't there. Views live as long as the process. For a string that was cut, kFieldCut is set.
+std::optional<FieldValue> ImageField(const Process& process, FieldId id);
 
 // Turns a record and what the tables know into an event, field by field as the field table says.
 // One thread: the pipeline's.
@@ -26,6 +31,11 @@ class EventMaker {
   // The event of `cls` about `process`; `record` is the kernel's, already applied to the table.
   // Valid until the next call.
   EventView Make(EventClass cls, std::span<const uint8_t> record, const Process& process);
+  // Other names of the file of the next event (kFileAliases), as a kStringList.
+  void set_aliases(std::string aliases) { aliases_ = std::move(aliases); }
+  // The builder of the event that Make returned last, to add fields behind those it has; then
+  // Finish.
+  EventBuilder& builder() { return builder_; }
   // The event of a cgroup's change; `cgroup` may be nullptr when the table has no place for it.
   EventView MakeCgroup(std::span<const uint8_t> record);
   // An event that user space adds; the caller fills it through `builder()` before Finish.
@@ -40,6 +50,7 @@ class EventMaker {
     EventClass cls = EventClass::kNone;
     std::span<const uint8_t> record;
     const Process* process = nullptr;
+    const ke_process* image = nullptr;  // the process's, with what the record knows better
     const Process* parent = nullptr;
     const Cgroup* cgroup = nullptr;
   };
@@ -51,6 +62,7 @@ class EventMaker {
   void AddInterpreters(const Process& process);
   void AddEnv(const Process& process);
   void AddEarlier(const Process& process);
+  void AddMarks(const Process& process);
   void AddText(FieldId id, std::string_view text, uint16_t flags = 0) {
     if (!text.empty()) builder_.AddText(id, text, flags);
   }
@@ -63,6 +75,7 @@ class EventMaker {
   std::vector<std::string> env_names_;
   EventBuilder builder_;
   std::string scratch_;
+  std::string aliases_;
   int64_t wall_offset_ns_ = 0;
 };
 

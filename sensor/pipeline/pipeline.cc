@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "fmt/format.h"
 #include "sensor/pipeline/proc_files.h"
@@ -35,6 +36,35 @@ std::string_view ClassNameOf(uint16_t type) {
   return type == KE_CGROUP_MOVE ? "cgroup.move" : "unknown";
 }
 
+// The ancestors of a process, from the table.
+class TableAncestors : public AncestorSource {
+ public:
+  static constexpr int kMax = 64;
+  TableAncestors(ProcessTable* processes, const Process& process)
+      : processes_(*processes), process_(process) {}
+
+  int Count() const override {
+    if (count_ >= 0) return count_;
+    count_ = 0;
+    for (const Process* at = processes_.Find(process_.parent()); at != nullptr && count_ < kMax;
+         at = processes_.Find(at->parent())) {
+      chain_[static_cast<size_t>(count_++)] = at;
+    }
+    return count_;
+  }
+  std::optional<FieldValue> Field(int generation, FieldId id) const override {
+    const Process& process = *chain_[static_cast<size_t>(generation)];
+    return ImageField(process, id);
+  }
+  bool Complete() const override { return Count() < kMax; }
+
+ private:
+  ProcessTable& processes_;
+  const Process& process_;
+  mutable int count_ = -1;
+  mutable std::array<const Process*, kMax> chain_{};
+};
+
 }  // namespace
 
 Pipeline::Pipeline(PipelineOptions options, Journal* journal, std::unique_ptr<Kernel> kernel)
@@ -44,6 +74,7 @@ Pipeline::Pipeline(PipelineOptions options, Journal* journal, std::unique_ptr<Ke
       processes_(options_.processes),
       cgroups_(options_.cgroups),
       maker_(&processes_, &cgroups_, options_.env_names),
+      rules_(kernel_.get(), &processes_, &cgroups_),
       accounting_(kernel_->cpu_count()),
       snapshot_(static_cast<size_t>(kernel_->cpu_count())),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
@@ -123,6 +154,7 @@ void Pipeline::OnCgroup(std::span<const uint8_t> record) {
   } else {
     cgroups_.Remove(rec.id, rec.hdr.ktime_ns);
   }
+  rules_.OnCgroup(rec.id, rec.op == KE_CGROUP_RMDIR);
   Append(maker_.MakeCgroup(record));
 }
 
@@ -150,6 +182,8 @@ void Pipeline::OnRecord(std::span<const uint8_t> record) {
       return OnCgroup(record);
     case KE_CGROUP_MOVE:
       return processes_.OnCgroupMove(As<ke_cgroup_move>(record));
+    case KE_FILE_OPEN:
+      return OnFileOpen(record);
     case KE_EXISTING:
     case KE_INVALID:
     case KE_TYPE_MAX:
@@ -164,8 +198,93 @@ void Pipeline::Emit(EventClass cls, std::span<const uint8_t> record, Process* pr
     const auto* image = reinterpret_cast<const uint8_t*>(&process->image);
     Append(maker_.Make(EventClass::kProcessExisting, {image, sizeof(process->image)}, *process));
   }
-  Append(maker_.Make(cls, record, *process));
+  Judge(maker_.Make(cls, record, *process), record, process, /*only_alerts=*/false);
   processes_.Trim(process);
+}
+
+void Pipeline::OnFileOpen(std::span<const uint8_t> record) {
+  const auto& rec = As<ke_file_open>(record);
+  Process* process = processes_.FindOrUnknown({rec.tgid, rec.start_ns});
+  maker_.set_aliases(
+      rules_.Aliases(rec.hdr.epoch, SpanText(record, rec.path), rec.alias, rec.alias_prefix));
+  Judge(maker_.Make(EventClass::kFileOpen, record, *process), record, process,
+        /*only_alerts=*/true);
+}
+
+void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* process,
+                     bool only_alerts) {
+  const ke_hdr& hdr = RecordHeader(record);
+  std::array<uint64_t, KE_WORDS> clauses{};
+  size_t words = 0;
+  bool undecided = false;
+  const auto take = [&](ke_span span) {
+    words = span.len / sizeof(uint64_t);
+    std::memcpy(clauses.data(), record.data() + span.off, span.len);
+  };
+  RuleEngine* engine = nullptr;
+  if (hdr.type == KE_EXEC) {
+    engine = rules_.Find(hdr.epoch);
+    take(As<ke_process>(record).clauses);
+    undecided = (As<ke_process>(record).flags & KE_F_UNDECIDED) != 0;
+  } else if (hdr.type == KE_FILE_OPEN) {
+    engine = rules_.Find(hdr.epoch);
+    take(As<ke_file_open>(record).clauses);
+    undecided = (As<ke_file_open>(record).flags & KE_FILE_UNDECIDED) != 0;
+  } else {
+    engine = rules_.current();
+  }
+  RuleEngine::Result result = RuleEngine::Result::kNone;
+  if (engine != nullptr) {
+    const TableAncestors ancestors(&processes_, *process);
+    result = engine->Judge(event, {clauses.data(), words}, undecided, &ancestors);
+    for (const RuleMark* mark : engine->marks()) {
+      const uint64_t end = mark->lifetime_ns == 0 ? 0 : hdr.ktime_ns + mark->lifetime_ns;
+      if (!process->Mark(mark->name, end, hdr.ktime_ns)) ++stats_.marks_refused;
+    }
+  }
+  switch (result) {
+    case RuleEngine::Result::kNone:
+      if (only_alerts) {
+        ++stats_.judged_away;
+        return;
+      }
+      return Append(event);
+    case RuleEngine::Result::kDrop:
+      ++stats_.dropped;
+      return;
+    case RuleEngine::Result::kAlert:
+      ++stats_.alerts;
+      engine->Describe(&maker_.builder());
+      return Append(maker_.Finish());
+  }
+}
+
+absl::Status Pipeline::LoadRules(std::unique_ptr<RuleEngine> engine) {
+  std::vector<std::pair<std::string, Limiter::Suppressed>> suppressed;
+  RETURN_IF_ERROR(rules_.Load(std::move(engine), &suppressed));
+  for (const auto& [rule, one] : suppressed) ReportSuppressed(rule, one);
+  const RuleSet& rules = rules_.current()->rules();
+  EventBuilder& event = maker_.Begin(EventClass::kSensorRules, BootNowNs());
+  event.AddText(FieldId::kRulesName, rules.name);
+  event.AddText(FieldId::kRulesRevision, rules.revision);
+  event.AddText(FieldId::kRulesMode, ModeName(rules.mode));
+  event.AddNumber(FieldId::kRulesCount,
+                  static_cast<uint64_t>(std::count_if(rules.rules.begin(), rules.rules.end(),
+                                                      [](const Rule& r) { return r.enabled; })));
+  event.AddNumber(FieldId::kRulesEpoch, rules_.epoch());
+  Append(maker_.Finish());
+  return absl::OkStatus();
+}
+
+void Pipeline::ReportSuppressed(std::string_view rule, const Limiter::Suppressed& suppressed) {
+  EventBuilder& event = maker_.Begin(EventClass::kSensorSuppressed, BootNowNs());
+  event.AddText(FieldId::kSuppressedRule, rule);
+  event.AddNumber(FieldId::kSuppressedCount, suppressed.count);
+  event.AddNumber(FieldId::kSuppressedKeys, suppressed.keys);
+  if (suppressed.keys == 1 && !suppressed.key.empty()) {
+    event.AddText(FieldId::kSuppressedKey, suppressed.key);
+  }
+  Append(maker_.Finish());
 }
 
 void Pipeline::Append(EventView event) {
@@ -204,7 +323,7 @@ void Pipeline::ReportLoss(const LostRange& range, std::string_view reason) {
 
 // The kernel skips a hook that is running already on that CPU (recursion guard).
 void Pipeline::CheckMissed() {
-  for (int type = KE_EXEC; type <= KE_CGROUP_MOVE; ++type) {
+  for (int type = KE_EXEC; type <= KE_FILE_OPEN; ++type) {
     const uint64_t now = kernel_->Missed(static_cast<ke_type>(type));
     uint64_t& before = missed_[static_cast<size_t>(type)];
     if (now <= before) continue;
@@ -237,6 +356,12 @@ void Pipeline::Housekeeping(uint64_t now_ns) {
   CheckMissed();
   processes_.Sweep(now_ns);
   cgroups_.Sweep(now_ns);
+  if (RuleEngine* engine = rules_.current(); engine != nullptr) {
+    rules_.Refresh();
+    std::vector<Limiter::Suppressed> suppressed;
+    engine->TakeSuppressed(now_ns, &suppressed);
+    for (const auto& one : suppressed) ReportSuppressed(engine->rules().rules[one.rule].name, one);
+  }
   if ((resync_processes_ || resync_cgroups_) && now_ns >= next_resync_ns_) Resync(now_ns);
 }
 

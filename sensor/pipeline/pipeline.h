@@ -18,6 +18,7 @@
 #include "sensor/kernel/kernel.h"
 #include "sensor/pipeline/accounting.h"
 #include "sensor/pipeline/event_maker.h"
+#include "sensor/pipeline/rule_host.h"
 #include "sensor/process/process_table.h"
 #include "sensor/util/mutex.h"
 #include "sensor/workload/cgroup_table.h"
@@ -37,7 +38,11 @@ struct PipelineStats {
   uint64_t events = 0;  // appended to the journal
   uint64_t lost = 0;    // found lost, missed and malformed ones among them
   uint64_t malformed = 0;
-  uint64_t late = 0;  // records older than one already handed on
+  uint64_t late = 0;           // records older than one already handed on
+  uint64_t alerts = 0;         // events with an alert
+  uint64_t dropped = 0;        // events that a rule dropped
+  uint64_t marks_refused = 0;  // a process had too many
+  uint64_t judged_away = 0;    // records that the kernel let through and no rule wanted
 };
 
 // kernel → decode → process → workload → journal: one pass, one thread. Start and Run may be on
@@ -58,6 +63,14 @@ class Pipeline {
   // Runs `question` on the pipeline's thread between two records and waits for it; not at all when
   // Run has returned (false). Must not be called from the pipeline's thread.
   bool Ask(const std::function<void()>& question) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Puts a rule set in force, in one step; on an error the one before stays. To be called on the
+  // pipeline's thread, through Ask, or when Run is not running. kFailedPrecondition: this kernel
+  // can't have one of the classes.
+  absl::Status LoadRules(std::unique_ptr<RuleEngine> engine);
+  // The rules in force, or nullptr. Same thread.
+  const RuleHost& rules() const { return rules_; }
+  RuleHost& rules() { return rules_; }
 
   // Drains the rings once, up to `until_ns` of CLOCK_BOOTTIME; returns the number of records. For
   // tests; Run does it.
@@ -85,6 +98,11 @@ class Pipeline {
   void OnExisting(std::span<const uint8_t> record, bool pending);
   void OnCgroup(std::span<const uint8_t> record);
   void Emit(EventClass cls, std::span<const uint8_t> record, Process* process);
+  void OnFileOpen(std::span<const uint8_t> record);
+  // Appends the event, with what the rules say of it, unless they drop it. `only_alerts`: not at
+  // all when they say nothing.
+  void Judge(EventView event, std::span<const uint8_t> record, Process* process, bool only_alerts);
+  void ReportSuppressed(std::string_view rule, const Limiter::Suppressed& suppressed);
   void Append(EventView event);
   void AppendSensorEvent(EventClass cls);
   void ReportLoss(const LostRange& range, std::string_view reason);
@@ -100,6 +118,7 @@ class Pipeline {
   ProcessTable processes_;
   CgroupTable cgroups_;
   EventMaker maker_;
+  RuleHost rules_;
   Accounting accounting_;
   PipelineStats stats_;
   std::vector<ke_cpu_stats> snapshot_;

@@ -47,6 +47,20 @@ Process* ProcessTable::FindOrUnknown(ProcessKey key) {
   return Insert(key);
 }
 
+bool Process::Mark(std::string_view name, uint64_t expires_ns, uint64_t now_ns) {
+  std::erase_if(marks, [now_ns](const ProcessMark& mark) {
+    return mark.expires_ns != 0 && mark.expires_ns <= now_ns;
+  });
+  for (ProcessMark& mark : marks) {
+    if (mark.name != name) continue;
+    mark.expires_ns = expires_ns;
+    return true;
+  }
+  if (marks.size() >= kMarksMax) return false;
+  marks.push_back({std::string(name), expires_ns});
+  return true;
+}
+
 Process* ProcessTable::OnFork(const ke_fork& rec) {
   const ProcessKey key{rec.tgid, rec.start_ns};
   if (Process* known = Find(key); known != nullptr) {
@@ -59,6 +73,7 @@ Process* ProcessTable::OnFork(const ke_fork& rec) {
     child->image = creator->image;
     child->text = creator->text;
     child->image_known = creator->image_known;
+    child->marks = creator->marks;
   }
   child->image.hdr = rec.hdr;
   child->image.tgid = rec.tgid;

@@ -28,6 +28,12 @@ struct ProcessKey {
   }
 };
 
+// Something that a rule found out about a process: other rules may ask for it.
+struct ProcessMark {
+  std::string name;
+  uint64_t expires_ns = 0;  // CLOCK_BOOTTIME; 0 = when the process ends
+};
+
 struct Process {
   // The image as the kernel described it: fixed part, and the strings behind it. After a fork the
   // child has its parent's image with what differs written over.
@@ -43,8 +49,14 @@ struct Process {
   // Binaries that this process had executed before the present one, oldest first, at most
   // kEarlierMax.
   std::vector<std::string> earlier;
+  std::vector<ProcessMark> marks;  // a child has its creator's
 
   static constexpr size_t kEarlierMax = 8;
+  static constexpr size_t kMarksMax = 32;
+
+  // Sets a mark, or its new end; those that have ended by `now_ns` go. False: it has kMarksMax
+  // others.
+  bool Mark(std::string_view name, uint64_t expires_ns, uint64_t now_ns);
 
   ProcessKey key() const { return {image.tgid, image.start_ns}; }
   ProcessKey parent() const { return {image.parent_tgid, image.parent_start_ns}; }

@@ -93,6 +93,12 @@ class CgroupTable {
   // changes the table.
   const Cgroup* Find(uint64_t id) const;
 
+  // Calls f(const Cgroup&) for each, removed ones included, in no order.
+  template <typename F>
+  void ForEach(F f) const {
+    for (const auto& [id, entry] : entries_) f(entry.cgroup);
+  }
+
   size_t size() const { return entries_.size(); }  // removed ones included
   const Counters& counters() const { return counters_; }
 

@@ -89,7 +89,7 @@ run_base() {
 
 run_kentry() {
   result "$(kernel_memory kernel_before)"
-  kentry run --quiet --output /tmp/kentry.events >/tmp/kentry.out 2>/tmp/kentry.err &
+  kentry run --rules none --quiet --output /tmp/kentry.events >/tmp/kentry.out 2>/tmp/kentry.err &
   pids=$!
   until_works kentry status
   with_sensor bpf

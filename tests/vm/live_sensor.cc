@@ -172,7 +172,7 @@ uint64_t LiveSensor::Skipped() {
   uint64_t skipped = 0;
   const auto sum = [&] {
     for (const ke_type type :
-         {KE_EXEC, KE_FORK, KE_EXIT, KE_EXEC_FAILED, KE_CGROUP, KE_CGROUP_MOVE}) {
+         {KE_EXEC, KE_FORK, KE_EXIT, KE_EXEC_FAILED, KE_CGROUP, KE_CGROUP_MOVE, KE_FILE_OPEN}) {
       skipped += pipeline_->kernel().Missed(type);
     }
   };

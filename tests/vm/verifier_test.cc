@@ -22,6 +22,7 @@
 #include "ke_base.skel.h"
 #include "ke_failed_fexit.skel.h"
 #include "ke_failed_kret.skel.h"
+#include "ke_open.skel.h"
 #include "ke_script.skel.h"
 #include "tests/vm/child.h"
 #include "tests/vm/live_sensor.h"
@@ -165,6 +166,8 @@ class VerifierTest : public OwnSensorTest {
 };
 
 TEST_F(VerifierTest, Base) { Check(LoadSkeleton<ke_base>()); }
+
+TEST_F(VerifierTest, FileOpen) { Check(LoadSkeleton<ke_open>()); }
 
 TEST_F(VerifierTest, Script) { Check(LoadSkeleton<ke_script>()); }
 

@@ -8,15 +8,16 @@ namespace {
 
 // Pinned rings outlive the program that filled them. A size that changes is a new version: raise
 // KE_RECORD_VERSION, then the list.
-TEST(AbiTest, SizesAreThoseOfVersionOne) {
-  ASSERT_EQ(KE_RECORD_VERSION, 1);
+TEST(AbiTest, SizesAreThoseOfVersionTwo) {
+  ASSERT_EQ(KE_RECORD_VERSION, 2);
   EXPECT_EQ(sizeof(ke_hdr), 32u);
-  EXPECT_EQ(sizeof(ke_process), 312u);
+  EXPECT_EQ(sizeof(ke_process), 320u);
   EXPECT_EQ(sizeof(ke_fork), 200u);
   EXPECT_EQ(sizeof(ke_exit), 120u);
   EXPECT_EQ(sizeof(ke_exec_failed), 1088u);
   EXPECT_EQ(sizeof(ke_cgroup), 56u);
   EXPECT_EQ(sizeof(ke_cgroup_move), 56u);
+  EXPECT_EQ(sizeof(ke_file_open), 232u);
   EXPECT_EQ(sizeof(ke_cpu_stats), 768u);
 }
 
@@ -28,6 +29,7 @@ TEST(AbiTest, TypesKeepTheirNumbers) {
   EXPECT_EQ(KE_CGROUP, 5);
   EXPECT_EQ(KE_CGROUP_MOVE, 6);
   EXPECT_EQ(KE_EXISTING, 7);
+  EXPECT_EQ(KE_FILE_OPEN, 8);
 }
 
 }  // namespace

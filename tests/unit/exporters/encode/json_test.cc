@@ -128,6 +128,72 @@ TEST(JsonEncoderTest, SensorLinesAreGoldenAndHaveNoCpu) {
             "\n");
 }
 
+TEST(JsonEncoderTest, AlertOnAFileOpenIsGolden) {
+  EventBuilder builder;
+  EXPECT_EQ(
+      Encode(Sample(builder, EventClass::kFileOpen,
+                    {Num(kProcessPid, 8),
+                     Str(kProcessBinary, "/bin/cat"),
+                     Str(kProcessMarks, "m\0"sv),
+                     Str(kFilePath, "/tmp/link"),
+                     Str(kFileAliases, "/etc/shadow\0"sv),
+                     Num(kFileRead, 1),
+                     Num(kFileWrite, 0),
+                     Num(kFileIno, 12),
+                     Num(kFileDev, 254u << 20 | 1),
+                     Str(kAlertRules, "one\0two\0"sv),
+                     Str(kAlertSeverity, "error"),
+                     Str(kAlertSeverities, "error\0info\0"sv),
+                     Str(kAlertActions, "alert\0log\0"sv),
+                     Str(kAlertMessages, "read\0\0"sv),
+                     Str(kAlertTags, "mitre:T1003\0"sv),
+                     Str(kAlertUncertain, "two\0"sv),
+                     Str(kAlertRuleSet, "shop"),
+                     Str(kAlertRevision, "0123456789ab"),
+                     Str(kAlertMode, "monitor"),
+                     Str(kAlertVerdict, "observed")})),
+      R"({"id":7,"class":"file.open","time":"2026-11-23T03:04:05.123456789Z","cpu":1,"seq":3,)"
+      R"("process":{"pid":8,"binary":"/bin/cat","marks":["m"]},)"
+      R"("file":{"path":"/tmp/link","aliases":["/etc/shadow"],"read":true,"ino":12,"dev":"254:1"},)"
+      R"("alert":{"rules":["one","two"],"severity":"error","severities":["error","info"],)"
+      R"("actions":["alert","log"],"messages":["read",""],"tags":["mitre:T1003"],)"
+      R"("uncertain":["two"],"rule_set":"shop","revision":"0123456789ab","mode":"monitor",)"
+      R"("verdict":"observed"}})"
+      "\n");
+}
+
+TEST(JsonEncoderTest, RulesAndSuppressedLinesAreGolden) {
+  EventBuilder builder;
+  Sample(builder, EventClass::kSensorRules,
+         {Str(kRulesName, "shop"), Str(kRulesRevision, "0123456789ab"), Str(kRulesMode, "off"),
+          Num(kRulesCount, 0), Num(kRulesEpoch, 2)});
+  builder.header().seq = 0;
+  EXPECT_EQ(Encode(builder.View()),
+            R"({"id":7,"class":"sensor.rules","time":"2026-11-23T03:04:05.123456789Z",)"
+            R"("rules":{"name":"shop","revision":"0123456789ab","mode":"off","count":0,"epoch":2}})"
+            "\n");
+  Sample(builder, EventClass::kSensorSuppressed,
+         {Str(kSuppressedRule, "r"), Num(kSuppressedCount, 70), Num(kSuppressedKeys, 1),
+          Str(kSuppressedKey, "/a")});
+  builder.header().seq = 0;
+  EXPECT_EQ(Encode(builder.View()),
+            R"({"id":7,"class":"sensor.suppressed","time":"2026-11-23T03:04:05.123456789Z",)"
+            R"("suppressed":{"rule":"r","count":70,"keys":1,"key":"/a"}})"
+            "\n");
+}
+
+TEST(JsonEncoderTest, HostileBytesOfAMessageStayInItsString) {
+  EventBuilder builder;
+  const std::string line = Encode(
+      Sample(builder, EventClass::kProcessExec,
+             {Str(kAlertRules, "a\0b\0"sv), Str(kAlertMessages, "x\n\x1b\"]}\\\0/\xff\0"sv)}));
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  EXPECT_EQ(line.find('\x1b'), std::string::npos);
+  const auto alert = nlohmann::json::parse(line).at("alert");
+  EXPECT_EQ(alert.at("messages"), (nlohmann::json{"x\n\x1b\"]}\\", "/\xef\xbf\xbd"}));
+  EXPECT_EQ(alert.at("messages_b64"), (nlohmann::json{{"1", "L/8="}}));
+}
+
 TEST(JsonEncoderTest, EventWithoutValuesIsAnObject) {
   EventBuilder builder;
   const std::string line = Encode(Sample(builder, EventClass::kProcessExec, {}));

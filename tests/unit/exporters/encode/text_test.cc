@@ -146,6 +146,114 @@ TEST(TextEncoderTest, SensorStartAndStopAreReadable) {
       EndsWith("stopped: 5 events, 1 lost, kentry 0.1.0 on box, kernel 6.1.0\n"));
 }
 
+TEST(TextEncoderTest, AlertShowsSeverityRuleAndMessageThenTheEvent) {
+  EventBuilder builder;
+  const auto alert = [&](std::string_view rules, std::string_view messages) {
+    return Encode(Sample(
+        builder, EventClass::kProcessExec,
+        {Num(kProcessPid, 8), Str(kProcessArgs, "ls\0-l\0"sv), Num(kProcessUid, 0),
+         Str(kAlertRules, rules), Str(kAlertSeverity, "error"), Str(kAlertMessages, messages)}));
+  };
+  EXPECT_EQ(alert("one\0"sv, "it happened\0"sv),
+            "03:04:05.123  -             0              8  ALERT  "
+            "error one: it happened | exec ls -l\n");
+  EXPECT_THAT(alert("one\0two\0"sv, "first\0second\0"sv),
+              EndsWith("error one: first (and 1 more rule) | exec ls -l\n"));
+  EXPECT_THAT(alert("one\0two\0three\0"sv, "\0b\0c\0"sv),
+              EndsWith("error one:  (and 2 more rules) | exec ls -l\n"));
+}
+
+TEST(TextEncoderTest, UncertainAlertSaysSo) {
+  EventBuilder builder;
+  EXPECT_THAT(Encode(Sample(builder, EventClass::kProcessExit,
+                            {Str(kProcessBinary, "/a"), Num(kExitCode, 1),
+                             Str(kAlertRules, "r\0"sv), Str(kAlertSeverity, "info"),
+                             Str(kAlertMessages, "m\0"sv), Str(kAlertUncertain, "r\0"sv)})),
+              EndsWith("info r: m (uncertain: a value was cut or not known) | exit /a code 1\n"));
+}
+
+TEST(TextEncoderTest, AlertsColorIsThatOfItsSeverity) {
+  const std::pair<std::string_view, std::string_view> rows[] = {{"critical", "\x1b[1;31m"},
+                                                                {"error", "\x1b[1;31m"},
+                                                                {"warning", "\x1b[1;33m"},
+                                                                {"notice", "\x1b[36m"},
+                                                                {"info", "\x1b[36m"}};
+  for (const auto& [severity, color] : rows) {
+    EventBuilder builder;
+    const std::string line =
+        Encode(Sample(builder, EventClass::kProcessFork,
+                      {Str(kAlertRules, "r\0"sv), Str(kAlertSeverity, severity),
+                       Str(kAlertMessages, "m\0"sv)}),
+               {.color = true});
+    EXPECT_TRUE(line.starts_with(color)) << severity;
+    EXPECT_THAT(line, EndsWith("\x1b[0m\n"));
+  }
+}
+
+TEST(TextEncoderTest, HostileBytesOfAMessageCannotLeaveTheLine) {
+  EventBuilder builder;
+  const EventView event = Sample(builder, EventClass::kFileOpen,
+                                 {Str(kFilePath, "/a\nb"), Str(kFileAliases, "/c\x1b[2J\0"sv),
+                                  Str(kAlertRules, "r\0"sv), Str(kAlertSeverity, "error"),
+                                  Str(kAlertMessages, "a\nb\x1b[2J\x7f\xc2\x9b\xff\u202e\r\0"sv)});
+  const std::string line = Encode(event);
+  EXPECT_THAT(line, HasSubstr(R"(error r: a\x0ab\x1b[2J\x7f\u{009b}\xff\u{202e}\x0d | open )"));
+  EXPECT_THAT(line, HasSubstr(R"($'/a\x0ab' (known as $'/c\x1b[2J'))"));
+  for (const char c : line.substr(0, line.size() - 1)) EXPECT_GE(static_cast<uint8_t>(c), 0x20);
+}
+
+TEST(TextEncoderTest, LongMessageIsCutAtTheWidth) {
+  EventBuilder builder;
+  const std::string message(4096, 'x');
+  for (const size_t width : {1u, 60u, 61u, 120u}) {
+    const std::string line = Encode(
+        Sample(builder, EventClass::kProcessExec,
+               {Str(kProcessArgs, "ls\0"sv), Num(kProcessMemfd, 1), Str(kAlertRules, "r\0"sv),
+                Str(kAlertSeverity, "error"), Str(kAlertMessages, message)}),
+        {.width = width});
+    EXPECT_EQ(Width(line), width);
+    EXPECT_THAT(line, EndsWith("…\n"));
+  }
+}
+
+TEST(TextEncoderTest, FileOpenShowsPathAccessAliasAndProgram) {
+  const auto open = [](std::initializer_list<SampleValue> values) {
+    EventBuilder builder;
+    return Encode(Sample(builder, EventClass::kFileOpen, values));
+  };
+  EXPECT_EQ(open({Num(kProcessPid, 8), Str(kProcessBinary, "/bin/cat"), Num(kProcessUid, 0),
+                  Str(kFilePath, "/tmp/link"), Str(kFileAliases, "/etc/shadow\0/etc/x\0"sv),
+                  Num(kFileRead, 1)}),
+            "03:04:05.123  -             0              8  open   /tmp/link for reading (known as "
+            "/etc/shadow) by /bin/cat\n");
+  EXPECT_THAT(open({Str(kProcessBinary, "/bin/cp"), Str(kFilePath, "/a b"), Num(kFileRead, 1),
+                    Num(kFileWrite, 1), Num(kFileCreated, 1)}),
+              EndsWith("open   '/a b' created for writing by /bin/cp\n"));
+  EXPECT_THAT(open({Str(kProcessBinary, "/bin/ls"), Str(kFilePath, "/a")}),
+              EndsWith("open   /a by /bin/ls\n"));
+}
+
+TEST(TextEncoderTest, RulesInForceAreReadable) {
+  EventBuilder builder;
+  EXPECT_EQ(Encode(Sample(builder, EventClass::kSensorRules,
+                          {Str(kRulesName, "shop"), Str(kRulesRevision, "0123456789ab"),
+                           Str(kRulesMode, "monitor"), Num(kRulesCount, 12), Num(kRulesEpoch, 2)})),
+            "03:04:05.123  -             -                 sensor rules shop in force: 12, "
+            "monitor, revision 0123456789ab\n");
+}
+
+TEST(TextEncoderTest, SuppressedAlertsAreCountedAndTheirKeyIsNamed) {
+  EventBuilder builder;
+  EXPECT_THAT(Encode(Sample(builder, EventClass::kSensorSuppressed,
+                            {Str(kSuppressedRule, "r"), Num(kSuppressedCount, 1),
+                             Num(kSuppressedKeys, 1), Str(kSuppressedKey, "/a b")})),
+              EndsWith("sensor rule r: limit held back 1 alert of '/a b'\n"));
+  EXPECT_THAT(Encode(Sample(
+                  builder, EventClass::kSensorSuppressed,
+                  {Str(kSuppressedRule, "r"), Num(kSuppressedCount, 70), Num(kSuppressedKeys, 3)})),
+              EndsWith("sensor rule r: limit held back 70 alerts\n"));
+}
+
 TEST(TextEncoderTest, EveryClassIsOneLine) {
   for (const ClassDef& cls : Classes()) {
     EventBuilder builder;

@@ -157,6 +157,27 @@ TEST(OutputTest, ClassesThatAreNotWantedAreSkippedAndCounted) {
   EXPECT_EQ(output.stats().skipped, 5u);
 }
 
+TEST(OutputTest, AlertsPassTheFilterOfClasses) {
+  Journal journal(1 << 20);
+  auto sink = std::make_unique<CaptureSink>();
+  const CaptureSink& capture = *sink;
+  Output output(journal, std::make_unique<JsonEncoder>(), std::move(sink),
+                {.classes = 1u << static_cast<int>(EventClass::kProcessExit)});
+  EventBuilder builder;
+  for (const uint32_t flags : {uint32_t{0}, uint32_t{kEventPartial}, uint32_t{kEventAlert}}) {
+    Sample(builder, EventClass::kFileOpen, {Num(FieldId::kProcessPid, 42)});
+    builder.header().flags = flags;
+    journal.Append(builder.View());
+  }
+  journal.Commit();
+  EXPECT_TRUE(output.Stop(kLong).ok());
+  const auto lines = Lines(capture.contents());
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].at("id"), 3);
+  EXPECT_EQ(output.stats().events, 1u);
+  EXPECT_EQ(output.stats().skipped, 2u);
+}
+
 TEST(OutputTest, TemporaryErrorIsRetriedWithoutTearingOrDoublingALine) {
   Journal journal(1 << 20);
   const absl::Status full = absl::ResourceExhaustedError("disk full");

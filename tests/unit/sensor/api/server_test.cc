@@ -28,6 +28,7 @@ class FakeState : public SensorState {
     if (hold) released.WaitForNotification();
     return status;
   }
+  absl::StatusOr<std::string> ReloadRules() override { return reload; }
   std::vector<ProcessRow> Processes(bool with_exited) override {
     std::vector<ProcessRow> rows;
     for (const ProcessRow& row : processes) {
@@ -38,6 +39,7 @@ class FakeState : public SensorState {
 
   SensorStatus status;
   std::vector<ProcessRow> processes;
+  absl::StatusOr<std::string> reload = std::string("reloaded\n");
   bool hold = false;  // answers wait until released
   absl::Notification released;
   std::atomic<int> calls = 0;
@@ -121,6 +123,28 @@ TEST_F(ApiServerTest, NoProcessesIsAnAnswer) {
   const auto rows = client->Processes(true);
   ASSERT_TRUE(rows.ok()) << rows.status();
   EXPECT_TRUE(rows->empty());
+}
+
+TEST_F(ApiServerTest, ReloadSaysWhatIsInForceNow) {
+  state_.reload = std::string("12 rules, revision 0123\nwarning: a\xff\n");
+  Start();
+  const auto client = Connect();
+  ASSERT_NE(client, nullptr);
+  const auto report = client->ReloadRules();
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(*report, "12 rules, revision 0123\nwarning: a\xff\n");
+}
+
+TEST_F(ApiServerTest, RefusedReloadSaysAllThatIsWrong) {
+  const std::string wrong = "a.yaml:1:1: error: no\xff\n" + std::string(500'000, 'x') + "\n";
+  state_.reload = absl::InvalidArgumentError(wrong);
+  Start();
+  const auto client = Connect();
+  ASSERT_NE(client, nullptr);
+  const auto report = client->ReloadRules();
+  EXPECT_TRUE(absl::IsInvalidArgument(report.status())) << report.status().code();
+  EXPECT_TRUE(report.status().message() == wrong);
+  EXPECT_TRUE(client->Status().ok());
 }
 
 TEST_F(ApiServerTest, SocketIsForItsOwnerOnlyAndGoesWithTheServer) {

@@ -42,6 +42,7 @@ Outcome Kentry(std::vector<const char*> words, const Actions& actions = {}) {
 class EmptyState : public SensorState {
  public:
   SensorStatus Status() override { return {.version = "test"}; }
+  absl::StatusOr<std::string> ReloadRules() override { return std::string("reloaded\n"); }
   std::vector<ProcessRow> Processes(bool with_exited) override {
     return {{.pid = 1, .args = {with_exited ? "all" : "living"}}};
   }

@@ -217,7 +217,7 @@ TEST(CommandLineTest, UnknownCommandNamesTheNearestOrAll) {
   EXPECT_EQ(Error({"stauts"}), "kentry: unknown command \"stauts\"; did you mean \"status\"?");
   EXPECT_EQ(Error({"frobnicate"}),
             "kentry: unknown command \"frobnicate\"; commands are run, status, ps, probe, "
-            "cleanup, fields, version");
+            "cleanup, fields, rules check, rules test, rules explain, rules reload, version");
   EXPECT_EQ(Error({"help", "rum"}), "kentry: unknown command \"rum\"; did you mean \"run\"?");
   EXPECT_THAT(Error({""}), HasSubstr("unknown command \"\""));
 }

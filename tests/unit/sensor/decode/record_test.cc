@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensor/decode/record.h"
 
+#include <cstring>
+#include <vector>
+
+#include "bpf/abi/rules.h"
 #include "gtest/gtest.h"
 #include "tests/unit/support/records.h"
 
@@ -64,6 +68,85 @@ TEST(RecordTest, FailedExecsPathMustFit) {
   rec.path_len = KE_FAILED_PATH_MAX - 1;
   EXPECT_EQ(CheckRecord(BytesOf(rec).bytes()), RecordError::kNone);
 }
+
+// A record with room for a path of 8 bytes and a row behind it.
+template <typename T>
+struct WithTail {
+  T rec{};
+  char path[8] = {'/', 'e', 't', 'c', '/', 'a', 'b', 'c'};
+  ke_row row{};
+
+  explicit WithTail(ke_type type) { rec.hdr = MakeHeader(type, sizeof(*this)); }
+  static constexpr uint32_t kPath = sizeof(T);
+  static constexpr uint32_t kRow = sizeof(T) + sizeof(path);
+  static constexpr uint32_t kRowLen = sizeof(ke_row);
+};
+using FileOpen = WithTail<ke_file_open>;
+
+TEST(RecordTest, FileOpenPassesWithAndWithoutItsSpans) {
+  FileOpen open(KE_FILE_OPEN);
+  EXPECT_EQ(CheckRecord(BytesOf(open).bytes()), RecordError::kNone);
+  open.rec.path = {FileOpen::kPath, sizeof(open.path)};
+  open.rec.clauses = {FileOpen::kRow, FileOpen::kRowLen};
+  EXPECT_EQ(CheckRecord(BytesOf(open).bytes()), RecordError::kNone);
+}
+
+TEST(RecordTest, FileOpenWithoutItsWholeFixedPartIsShort) {
+  const FileOpen open(KE_FILE_OPEN);
+  std::vector<uint8_t> bytes(sizeof(ke_file_open) - 8);
+  std::memcpy(bytes.data(), &open, bytes.size());
+  const ke_hdr hdr = MakeHeader(KE_FILE_OPEN, bytes.size());
+  std::memcpy(bytes.data(), &hdr, sizeof(hdr));
+  EXPECT_EQ(CheckRecord(RecordBytes(bytes.data(), bytes.size()).bytes()), RecordError::kShort);
+}
+
+TEST(RecordTest, FileOpensPathMustLieBehindItsFixedPart) {
+  FileOpen open(KE_FILE_OPEN);
+  open.rec.path = {FileOpen::kPath - 1, 8};
+  EXPECT_EQ(CheckRecord(BytesOf(open).bytes()), RecordError::kSpan);
+  open.rec.path = {sizeof(open), 1};
+  EXPECT_EQ(CheckRecord(BytesOf(open).bytes()), RecordError::kSpan);
+  open.rec.path = {FileOpen::kPath, UINT32_MAX};
+  EXPECT_EQ(CheckRecord(BytesOf(open).bytes()), RecordError::kSpan);
+}
+
+TEST(RecordTest, ProcessRecordsPassWithARowOfClauses) {
+  for (const ke_type type : {KE_EXEC, KE_EXISTING}) {
+    WithTail<ke_process> process(type);
+    process.rec.clauses = {process.kRow, process.kRowLen};
+    EXPECT_EQ(CheckRecord(BytesOf(process).bytes()), RecordError::kNone);
+  }
+}
+
+// Bad spans of clauses, their offsets counted from the end of the fixed part.
+class ClausesTest : public testing::TestWithParam<ke_span> {
+ protected:
+  template <typename T>
+  static RecordError Check(ke_type type) {
+    WithTail<T> record(type);
+    record.rec.clauses = GetParam();
+    record.rec.clauses.off += sizeof(T);
+    return CheckRecord(BytesOf(record).bytes());
+  }
+};
+
+TEST_P(ClausesTest, OfAnExecAreRefused) {
+  EXPECT_EQ(Check<ke_process>(KE_EXEC), RecordError::kSpan);
+}
+
+TEST_P(ClausesTest, OfAFileOpenAreRefused) {
+  EXPECT_EQ(Check<ke_file_open>(KE_FILE_OPEN), RecordError::kSpan);
+}
+
+constexpr uint32_t kRowLen = sizeof(ke_row);
+INSTANTIATE_TEST_SUITE_P(Record, ClausesTest,
+                         testing::Values(ke_span{8, 8},                     // less than a row
+                                         ke_span{8, kRowLen - 8},           // one word less
+                                         ke_span{0, kRowLen + 8},           // more than a row
+                                         ke_span{8, UINT32_MAX},            // far more
+                                         ke_span{16, kRowLen},              // beyond the end
+                                         ke_span{UINT32_MAX - 7, kRowLen},  // in the fixed part
+                                         ke_span{1u << 31, kRowLen}));      // far off
 
 }  // namespace
 }  // namespace kentry

@@ -193,5 +193,61 @@ TEST(ProcessTableTest, CgroupMoveIsFollowed) {
   EXPECT_EQ(table.Find({2, 20})->image.cgroup_id, 77u);
 }
 
+TEST(ProcessTest, MarkIsSetThenRenewed) {
+  Process process;
+  EXPECT_TRUE(process.Mark("a", 100, 1));
+  EXPECT_TRUE(process.Mark("b", 0, 1));
+  EXPECT_TRUE(process.Mark("a", 200, 1));
+  ASSERT_EQ(process.marks.size(), 2u);
+  EXPECT_EQ(process.marks[0].name, "a");
+  EXPECT_EQ(process.marks[0].expires_ns, 200u);
+  EXPECT_EQ(process.marks[1].name, "b");
+  EXPECT_EQ(process.marks[1].expires_ns, 0u);
+}
+
+TEST(ProcessTest, MarksAreBoundedAndThoseThereCanStillBeRenewed) {
+  Process process;
+  for (size_t i = 0; i < Process::kMarksMax; ++i) {
+    EXPECT_TRUE(process.Mark("mark-" + std::to_string(i), 0, 1));
+  }
+  EXPECT_FALSE(process.Mark("one-more", 0, 1));
+  EXPECT_EQ(process.marks.size(), Process::kMarksMax);
+  EXPECT_TRUE(process.Mark("mark-0", 300, 1));
+  EXPECT_EQ(process.marks[0].expires_ns, 300u);
+}
+
+TEST(ProcessTableTest, ForkedChildHasItsCreatorsMarksFromThenOnItsOwn) {
+  ProcessTable table({});
+  Process* parent = table.OnExec(MakeProcess(KE_EXEC, Fixed(1, 10), {}).bytes());
+  parent->Mark("parents", 0, 1);
+  Process* creator = table.OnExec(MakeProcess(KE_EXEC, Fixed(2, 20, 1, 10), {}).bytes());
+  creator->Mark("creators", 500, 1);
+  ke_fork fork = MakeFork(3, 30, 1, 10);
+  fork.creator_tgid = 2;
+  fork.creator_start_ns = 20;
+  table.OnFork(fork);
+  table.Find({2, 20})->Mark("later", 0, 1);
+  ASSERT_EQ(table.Find({3, 30})->marks.size(), 1u);
+  EXPECT_EQ(table.Find({3, 30})->marks[0].name, "creators");
+  EXPECT_EQ(table.Find({3, 30})->marks[0].expires_ns, 500u);
+  table.Find({3, 30})->Mark("childs", 0, 1);
+  EXPECT_EQ(table.Find({2, 20})->marks.size(), 2u);
+}
+
+TEST(ProcessTableTest, MarksOutliveAnExec) {
+  ProcessTable table({});
+  table.OnExec(MakeProcess(KE_EXEC, Fixed(2, 20), {}).bytes())->Mark("m", 0, 1);
+  const Process* process = table.OnExec(MakeProcess(KE_EXEC, Fixed(2, 20), {}).bytes());
+  ASSERT_EQ(process->marks.size(), 1u);
+  EXPECT_EQ(process->marks[0].name, "m");
+}
+
+TEST(ProcessTableTest, ProcessesThatAreNotRememberedDoNotShareMarks) {
+  ProcessTable table({.capacity = 1});
+  table.OnExec(MakeProcess(KE_EXEC, Fixed(1, 10), {}).bytes());
+  table.OnExec(MakeProcess(KE_EXEC, Fixed(2, 20), {}).bytes())->Mark("m", 0, 1);
+  EXPECT_TRUE(table.OnExec(MakeProcess(KE_EXEC, Fixed(3, 30), {}).bytes())->marks.empty());
+}
+
 }  // namespace
 }  // namespace kentry

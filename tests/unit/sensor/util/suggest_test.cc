@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sensor/cli/suggest.h"
+#include "sensor/util/suggest.h"
 
 #include <gtest/gtest.h>
 

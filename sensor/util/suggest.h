@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef KENTRY_SENSOR_CLI_SUGGEST_H_
-#define KENTRY_SENSOR_CLI_SUGGEST_H_
+#ifndef KENTRY_SENSOR_UTIL_SUGGEST_H_
+#define KENTRY_SENSOR_UTIL_SUGGEST_H_
 
 #include <span>
 #include <string>
@@ -22,4 +22,4 @@ std::string DidYouMean(std::string_view typed, std::span<const std::string_view>
 
 }  // namespace kentry
 
-#endif  // KENTRY_SENSOR_CLI_SUGGEST_H_
+#endif  // KENTRY_SENSOR_UTIL_SUGGEST_H_

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a compiled rule set looks like to the kernel. A rule is one or more clauses, each a
+ * conjunction; a clause is one bit of its event class. A dimension is a comparison on a field: a
+ * table from a value to a small id, and one row of clause bits for each id. The rows of all
+ * dimensions, intersected, say which clauses hold: the cost is the number of dimensions, not of
+ * rules. One complete set of these tables is an epoch; two fit into the maps (slot = epoch & 1).
+ */
+#ifndef KE_ABI_RULES_H
+#define KE_ABI_RULES_H
+
+#include "bpf/abi/event.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
+#define KE_WORDS 16
+#define KE_CLAUSES (KE_WORDS * 64) /* of one class */
+
+struct ke_row {
+  __u64 words[KE_WORDS];
+};
+
+/* Classes that the kernel filters. */
+enum ke_rule_class {
+  KE_RC_EXEC = 0,
+  KE_RC_OPEN = 1,
+  KE_RC_MAX = 2,
+};
+
+#define KE_NUMBERS_MAX 8 /* number fields of a process that one epoch can compare */
+#define KE_TESTS_MAX 32  /* bit tests of one epoch */
+#define KE_TEST_GROUP 4  /* of them share a row for each of their outcomes together */
+
+/* Dimensions. The id 0 of each stands for "none of the values that the rules name". */
+enum ke_dim {
+  KE_DIM_OWN_EXACT = 0, /* process.binary */
+  KE_DIM_OWN_PREFIX = 1,
+  KE_DIM_OWN_SUFFIX = 2,
+  KE_DIM_PARENT_EXACT = 3, /* parent.binary */
+  KE_DIM_PARENT_PREFIX = 4,
+  KE_DIM_PARENT_SUFFIX = 5,
+  KE_DIM_CGROUP = 6,        /* container.* ; id 0 = not known yet: all ones */
+  KE_DIM_NUMBER = 7,        /* … KE_NUMBERS_MAX of them */
+  KE_DIM_FILE_EXACT = 15,   /* file.path, or its inode */
+  KE_DIM_FILE_PREFIX = 16,  /* file.path */
+  KE_DIM_FILE_SUFFIX = 17,  /* file.path */
+  KE_DIM_FILE_DIR = 18,     /* by directory: clauses an exact path or a prefix in it may satisfy */
+  KE_DIM_FILE_PARTIAL = 19, /* by directory: clauses with a prefix that ends inside a name in it */
+  KE_DIM_FILE_HINT = 20,    /* last eight bytes: clauses whose suffix may hold */
+  KE_DIM_FILE_ACCESS = 21,  /* by KE_FILE_READ … bits */
+  KE_DIM_MAX = 22,
+};
+
+/* Number fields of a process (ke_rule_config.numbers). */
+enum ke_number {
+  KE_NUM_UID = 0,
+  KE_NUM_GID = 1,
+  KE_NUM_SUID = 2,
+  KE_NUM_SGID = 3,
+  KE_NUM_EUID = 4,
+  KE_NUM_EGID = 5,
+  KE_NUM_FSUID = 6,
+  KE_NUM_FSGID = 7,
+  KE_NUM_LOGINUID = 8,
+  KE_NUM_SESSIONID = 9,
+  KE_NUM_NS_MNT = 10,
+  KE_NUM_NS_PID = 11,
+  KE_NUM_NS_NET = 12,
+  KE_NUM_NS_UTS = 13,
+  KE_NUM_NS_IPC = 14,
+  KE_NUM_NS_USER = 15,
+  KE_NUM_NS_CGROUP = 16,
+  KE_NUM_NS_TIME = 17,
+  KE_NUM_MAX = 18,
+};
+
+/* Words that bit tests look at. */
+enum ke_word {
+  KE_WORD_CAP_INHERITABLE = 0,
+  KE_WORD_CAP_PERMITTED = 1,
+  KE_WORD_CAP_EFFECTIVE = 2,
+  KE_WORD_CAP_BOUNDING = 3,
+  KE_WORD_CAP_AMBIENT = 4,
+  KE_WORD_IMAGE = 5, /* ke_process.flags, as of the exec */
+  KE_WORD_MARKS = 6,
+  KE_WORD_MAX = 8,
+};
+
+struct ke_test {
+  __u64 mask;
+  __u32 word; /* enum ke_word */
+  __u32 all;  /* 1 = all bits of the mask, 0 = any */
+};
+
+#define KE_ASK_EXACT (1u << 0)
+#define KE_ASK_PREFIX (1u << 1)
+#define KE_ASK_SUFFIX (1u << 2)
+
+/* Rows of a class and dimension: index[base + id] is the number of the row; 0 = no clause of the
+ * class asks for this dimension. */
+struct ke_rule_config {
+  __u32 epoch;
+  __u32 classes; /* bit per ke_rule_class that has clauses */
+  __u64 seed[2]; /* of the string hash */
+  __u32 base[KE_RC_MAX][KE_DIM_MAX];
+  __u32 test_base[KE_RC_MAX]; /* index[base + 16 * group + outcomes of the group's tests] */
+  __u32 class_row[KE_RC_MAX]; /* row: all clauses of the class */
+  __u32 suffix_row;           /* row: file clauses that ask for a suffix */
+  __u32 tests_used;
+  __u32 numbers_used;
+  __u32 numbers[KE_NUMBERS_MAX]; /* enum ke_number */
+  __u32 image_asks;              /* KE_ASK_*: what is asked of the binaries' paths */
+  struct ke_test tests[KE_TESTS_MAX];
+};
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 776, "ke_rule_config is read by both sides");
+
+/* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
+struct ke_string_key {
+  __u64 a;
+  __u64 b;
+};
+
+#define KE_EXACT_BYTES 2048 /* longer paths are judged by user space */
+#define KE_PREFIX_BYTES 252 /* longer prefixes are decided up to here */
+#define KE_SUFFIX_BYTES 64
+#define KE_HINT_BYTES 8
+
+struct ke_prefix_key {
+  __u32 bits;
+  __u8 bytes[KE_PREFIX_BYTES];
+};
+/* The key begins at `bits`; `pad` puts the bytes at a multiple of eight. */
+struct ke_suffix_key {
+  __u32 pad;
+  __u32 bits;
+  __u64 words[KE_SUFFIX_BYTES / 8]; /* last byte first */
+};
+#define KE_SUFFIX_KEY_BYTES (4 + KE_SUFFIX_BYTES)
+struct ke_hint_key {
+  __u32 bits;
+  __u8 bytes[KE_HINT_BYTES]; /* last byte first */
+};
+struct ke_number_key {
+  __u32 bits;
+  __u8 bytes[8]; /* place in ke_rule_config.numbers, three zeros, the value in big endian */
+};
+struct ke_ident_key {
+  __u64 ino;
+  __u32 dev;
+  __u32 pad;
+};
+
+/* Ids of one path in the string tables. */
+struct ke_path_ids {
+  __u16 exact;
+  __u16 prefix;
+  __u16 suffix;
+  __u16 pad;
+};
+
+/* What the rules know an inode by. */
+struct ke_ident {
+  __u16 exact;  /* id of an exact path */
+  __u16 dir;    /* KE_DIM_FILE_DIR id, for a directory */
+  __u16 prefix; /* id of the directory's path with a slash behind it */
+  __u16 pad;
+};
+
+/* What the iterator of the sensor's own descriptors says of one. */
+struct ke_file_ident {
+  struct ke_hdr hdr; /* type KE_EXISTING */
+  struct ke_ident_key key;
+  __u32 fd;
+  __u32 pad;
+};
+
+/* A living process's ids for the epoch that is being prepared, computed by user space from what it
+ * knows of the image. */
+struct ke_pending {
+  __u64 start_ns;
+  __u64 exe_ino; /* of the image that the ids are of */
+  __u32 exe_dev;
+  __u32 flags;
+  struct ke_path_ids own;
+  struct ke_path_ids parent;
+};
+
+/* What of a process was decided at its exec, per slot. A process has an entry only when something
+ * of it isn't 0: most don't. */
+struct ke_proc {
+  __u64 start_ns; /* CLOCK_BOOTTIME */
+  __u64 marks;
+  struct ke_path_ids own[2];
+  struct ke_path_ids parent[2];
+  __u32 epoch[2]; /* that the ids of the slot belong to; another one = undecided */
+  __u32 flags;    /* KE_F_IMAGE bits of ke_process.flags */
+  __u32 pad;
+};
+KE_STATIC_ASSERT(sizeof(struct ke_proc) == 64, "at most 128 bytes a process");
+
+/* Flags of an image that conditions on later events may test. */
+#define KE_F_IMAGE (KE_F_MEMFD | KE_F_DELETED | KE_F_OVERLAY_UPPER | KE_F_BINARY_UNREACHABLE)
+
+/* The switch: written by user space. `stamp` is one word, so that an event sees one epoch and what
+ * belongs to it: epoch in the upper half (0 = no rules), then 24 bits that change with whatever
+ * else makes cached masks stale, then KE_STAMP_* flags. */
+struct ke_rule_control {
+  __u64 stamp;
+  __u32 next; /* epoch being prepared: exec and fork write its ids too; the present one = none is */
+  __u32 pad;
+};
+KE_STATIC_ASSERT(sizeof(struct ke_rule_control) == 16, "ke_rule_control is mapped by user space");
+
+#define KE_STAMP_IDENTS 1u     /* inodes of files are known: look for other names */
+#define KE_STAMP_NAMESPACES 2u /* a condition asks for a namespace */
+#define KE_STAMP_EPOCH(stamp) ((__u32)((stamp) >> 32))
+
+#pragma GCC diagnostic pop
+#endif

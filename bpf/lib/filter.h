@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which clauses can hold for a process: the intersection of the rows of all its dimensions. Global
+ * functions with their state in ke_filters[slot]: the verifier takes each once (5.10 allows such
+ * functions numbers only). `at` is the epoch's slot.
+ */
+#ifndef KE_FILTER_H
+#define KE_FILTER_H
+
+#include "bpf/lib/strings.h"
+#include "bpf/lib/task.h"
+
+/* Takes away the clauses that are not in the row of index[i]; 0 = none is left. */
+__weak __noinline int filter__and(__u32 slot, __u32 at, __u32 i) {
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  struct ke_row* row = rules__row(at, i);
+  if (!f) return 0;
+  if (!row) return 1;
+  __u64 any = 0;
+#pragma unroll
+  for (int w = 0; w < KE_WORDS; w++) any |= f->acc.words[w] &= row->words[w];
+  return any != 0;
+}
+
+/* The same for a value that is known by another name too: a clause holds by either, and what is
+ * excluded by one is excluded. `alias` 0 = no other name. */
+__weak __noinline int filter__and_alias(__u32 slot, __u32 at, __u32 base, __u32 ids) {
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  struct ke_row* none = rules__row(at, base);
+  struct ke_row* path = rules__row(at, base + (ids & 0xffff));
+  struct ke_row* alias = rules__row(at, base + (ids >> 16));
+  if (!f) return 0;
+  if (!none || !path || !alias) return 1;
+  __u64 any = 0;
+#pragma unroll
+  for (int w = 0; w < KE_WORDS; w++) {
+    __u64 d = none->words[w];
+    __u64 e = alias->words[w];
+    any |= f->acc.words[w] &= (path->words[w] | (e & ~d)) & (e | ~d);
+  }
+  return any != 0;
+}
+
+static __always_inline int filter__either(__u32 slot, __u32 at, __u32 base, __u32 id, __u32 alias) {
+  return alias ? filter__and_alias(slot, at, base, id | alias << 16)
+               : filter__and(slot, at, base + id);
+}
+
+#define KE_WANT_MAX 32 /* rows of one intersection, a power of two */
+
+static __always_inline void filter__want(struct ke_filter* f, __u32 base, __u32 id) {
+  if (!base) return;
+  f->want[f->wanted & (KE_WANT_MAX - 1)] = base + id;
+  f->wanted++;
+}
+
+/* Binary and parent's binary, as of the exec. */
+static __always_inline void filter__images(struct ke_filter* f, const struct ke_rule_config* cfg,
+                                           __u32 at, __u32 class) {
+  const struct ke_path_ids* own = &f->proc.own[at & 1];
+  const struct ke_path_ids* parent = &f->proc.parent[at & 1];
+  const __u32* base = cfg->base[class & (KE_RC_MAX - 1)];
+  if (f->proc.start_ns && f->proc.epoch[at & 1] != cfg->epoch) {
+    f->undecided = 1;
+    return;
+  }
+  filter__want(f, base[KE_DIM_OWN_EXACT], own->exact);
+  filter__want(f, base[KE_DIM_OWN_PREFIX], own->prefix);
+  filter__want(f, base[KE_DIM_OWN_SUFFIX], own->suffix);
+  filter__want(f, base[KE_DIM_PARENT_EXACT], parent->exact);
+  filter__want(f, base[KE_DIM_PARENT_PREFIX], parent->prefix);
+  filter__want(f, base[KE_DIM_PARENT_SUFFIX], parent->suffix);
+}
+
+static __always_inline void filter__cgroup(struct ke_filter* f, const struct ke_rule_config* cfg,
+                                           __u32 at, __u32 class) {
+  __u32 base = cfg->base[class & (KE_RC_MAX - 1)][KE_DIM_CGROUP];
+  if (!base) return;
+  __u32* id = rules__lookup(ke_r_cgroups, at, &f->cgroup_id);
+  if (id && *id)
+    filter__want(f, base, *id);
+  else
+    f->undecided = 1;
+}
+
+static __always_inline void filter__numbers(struct ke_filter* f, const struct ke_rule_config* cfg,
+                                            __u32 at, __u32 class) {
+  for (__u32 i = 0; i < KE_NUMBERS_MAX; i++) {
+    if (i >= cfg->numbers_used) break;
+    __u32 base = cfg->base[class & (KE_RC_MAX - 1)][KE_DIM_NUMBER + i];
+    __u32 which = cfg->numbers[i];
+    if (!base || which >= KE_NUM_MAX) continue;
+    struct ke_number_key key = {.bits = 64, .bytes = {}};
+    __u32 value = __builtin_bswap32(f->numbers[which]);
+    key.bytes[0] = i;
+    __builtin_memcpy(&key.bytes[4], &value, sizeof(value));
+    __u32* id = rules__lookup(ke_r_numbers, at, &key);
+    filter__want(f, base, id ? *id : 0);
+  }
+}
+
+/* Bit tests, by groups: one row for all outcomes of a group. */
+static __always_inline void filter__tests(struct ke_filter* f, const struct ke_rule_config* cfg,
+                                          __u32 class) {
+  __u32 base = cfg->test_base[class & (KE_RC_MAX - 1)];
+  __u32 outcomes = 0;
+  if (!base) return;
+  for (__u32 t = 0; t < KE_TESTS_MAX; t++) {
+    if (t >= cfg->tests_used) break;
+    __u64 mask = cfg->tests[t].mask;
+    __u64 have = f->words[cfg->tests[t].word & (KE_WORD_MAX - 1)] & mask;
+    /* No branch: the verifier would take both ways of every test. */
+    __u64 wrong = have ^ mask;         /* all: 0 when it holds */
+    __u64 some = (have | -have) >> 63; /* any: 1 when it holds */
+    __u64 all = ~((wrong | -wrong) >> 63) & 1;
+    __u64 choose = -(__u64)(cfg->tests[t].all & 1);
+    outcomes |= ((all & choose) | (some & ~choose)) << (t & 31);
+  }
+  for (__u32 g = 0; g < KE_TESTS_MAX / KE_TEST_GROUP; g++) {
+    if (g * KE_TEST_GROUP >= cfg->tests_used) break;
+    __u32 bits = outcomes >> (g * KE_TEST_GROUP) & ((1u << KE_TEST_GROUP) - 1);
+    filter__want(f, base + (g << KE_TEST_GROUP), bits);
+  }
+}
+
+/* The clauses of a class that the process allows, into the filter's acc; 0 = none. The filter's
+ * proc, numbers, words and cgroup_id are filled. */
+__weak __noinline int filter__process(__u32 slot, __u32 at, __u32 class) {
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  struct ke_rule_config* cfg = rules__config(at);
+  void* index = bpf_map_lookup_elem(&ke_r_index, &at);
+  void* rows = bpf_map_lookup_elem(&ke_r_rows, &at);
+  if (!f || !cfg || !index || !rows) return 0;
+  __u32 all = cfg->class_row[class & (KE_RC_MAX - 1)];
+  struct ke_row* row = bpf_map_lookup_elem(rows, &all);
+  if (!row) return 0;
+  row__copy(&f->acc, row);
+  f->undecided = 0;
+  f->wanted = 0;
+  filter__images(f, cfg, at, class);
+  filter__cgroup(f, cfg, at, class);
+  filter__numbers(f, cfg, at, class);
+  filter__tests(f, cfg, class);
+  for (__u32 i = 0; i < KE_WANT_MAX; i++) {
+    if (i >= f->wanted) break;
+    __u32 place = f->want[i];
+    __u32* number = bpf_map_lookup_elem(index, &place);
+    if (!number) continue;
+    __u32 which = *number;
+    row = bpf_map_lookup_elem(rows, &which);
+    if (!row) continue;
+    __u64 any = 0;
+#pragma unroll
+    for (int w = 0; w < KE_WORDS; w++) any |= f->acc.words[w] &= row->words[w];
+    if (!any) return 0;
+  }
+  return row__any(&f->acc);
+}
+
+/* Numbers and words of the filter from a task's credentials and namespaces. */
+static __always_inline void filter__subject(struct ke_filter* f, const struct ke_creds* creds,
+                                            const struct ke_namespaces* ns, __u32 loginuid,
+                                            __u32 sessionid) {
+  __builtin_memcpy(&f->numbers[KE_NUM_UID], &creds->uid, 8 * sizeof(__u32));
+  f->numbers[KE_NUM_LOGINUID] = loginuid;
+  f->numbers[KE_NUM_SESSIONID] = sessionid;
+  __builtin_memcpy(&f->numbers[KE_NUM_NS_MNT], ns, 8 * sizeof(__u32));
+  f->words[KE_WORD_CAP_INHERITABLE] = creds->cap_inheritable;
+  f->words[KE_WORD_CAP_PERMITTED] = creds->cap_permitted;
+  f->words[KE_WORD_CAP_EFFECTIVE] = creds->cap_effective;
+  f->words[KE_WORD_CAP_BOUNDING] = creds->cap_bounding;
+  f->words[KE_WORD_CAP_AMBIENT] = creds->cap_ambient;
+  f->words[KE_WORD_IMAGE] = f->proc.flags;
+  f->words[KE_WORD_MARKS] = f->proc.marks;
+}
+
+/* Is there anything to remember of the process? */
+static __always_inline bool proc__empty(const struct ke_proc* proc) {
+  const __u64* own = (const __u64*)proc->own;
+  const __u64* parent = (const __u64*)proc->parent;
+  return !(own[0] | own[1] | parent[0] | parent[1] | proc->marks | proc->flags);
+}
+
+#endif

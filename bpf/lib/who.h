@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The state of an open under judgement, and the clauses that its process allows, cached a CPU.
+ */
+#ifndef KE_WHO_H
+#define KE_WHO_H
+
+#include "bpf/lib/procs.h"
+
+#define FMODE_READ_BIT 0x1
+#define FMODE_WRITE_BIT 0x2
+#define FMODE_EXEC_BIT 0x20
+#define FMODE_CREATED_BIT 0x100000
+#define FMODE_BACKING_BIT 0x2000000
+#define FMODE_NOACCOUNT_BIT 0x20000000
+#define O_TRUNC_BIT 01000
+#define O_APPEND_BIT 02000
+#define O_TMPFILE_BIT 020000000
+#define S_IFMT_BITS 0170000
+#define S_IFDIR_BITS 0040000
+
+/* What a process's mask depends on, compared on use: it is stale when any of it differs. Contents,
+ * not pointers: a freed one comes back. */
+struct ke_who {
+  __u64 start_ns;
+  __u64 exec_id; /* one more at each exec */
+  __u64 cred;
+  __u64 uids, euids; /* with their gids */
+  __u64 caps;        /* effective */
+  __u64 namespaces;  /* 0 where no condition asks */
+  __u64 cgroup_id;
+  __u64 tgid;
+  __u64 stamp; /* of ke_rule_control */
+};
+
+/* The clauses that a process allows: one slot of its CPU's, by tgid. */
+struct ke_who_slot {
+  struct ke_who who;
+  __u64 mask_hash; /* of the row; 0 = no clause */
+  __u64 undecided;
+  struct ke_row row;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1); /* CPUs times ke_cfg_who_slots */
+  __type(key, __u32);
+  __type(value, struct ke_who_slot);
+} ke_open_who SEC(".maps");
+
+/* A directory as a process sees it. The kernel's own sequence numbers say that no rename and no
+ * mount came between; a dentry that was freed and came back has another name or inode. */
+struct ke_dir {
+  __u64 dentry, mnt, root_dentry, root_mnt;
+  __u64 ino;
+  __u64 parent, name_hash; /* dentry's */
+  __u64 seqs;
+  __u64 mask_hash;
+  __u64 stamp;
+};
+
+#define KE_DIR_NONE 1u    /* no clause of the mask can hold in it */
+#define KE_DIR_HINTED 2u  /* only with a name that ends as a rule wants it */
+#define KE_DIR_PARTIAL 4u /* some ask for a prefix that ends inside a name */
+#define KE_DIR_UNSURE 8u  /* the path could not be read whole */
+#define KE_DIR_ALIAS 16u  /* the rules know it by another name: look at the inodes in it */
+
+struct ke_dir_slot {
+  struct ke_dir dir;
+  __u64 hash_a, hash_b; /* of its path */
+  __u32 prefix;         /* id of its path with a slash behind it */
+  __u32 alias_prefix;   /* of the nearest directory above that the rules know by another name */
+  __u32 dir_id;
+  __u32 flags;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1); /* CPUs times ke_cfg_dir_slots */
+  __type(key, __u32);
+  __type(value, struct ke_dir_slot);
+} ke_open_dirs SEC(".maps");
+
+/* One open under judgement: addresses as numbers, for the global functions. */
+struct ke_open_state {
+  struct ke_who who;
+  __u64 start_ns;
+  __u64 cgroup_id;
+  struct ke_dir dir;
+  __u64 file_dentry, file_mnt; /* of the name: above the mounts that cover it */
+  __u64 name;
+  __u32 name_len;
+  __u32 who_index;
+  __u32 dir_index;
+  __u32 alias;
+  __u32 access;
+  __u64 stamp;
+  __u32 tgid;
+  __u32 walked; /* the walker holds the file's path */
+  __u32 walk;   /* KE_WALK_* of it */
+  __u32 alias_prefix;
+  __u32 covered; /* the file is mounted on the name that it is opened by */
+  __u32 at;      /* slot of the epoch */
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1); /* CPUs */
+  __type(key, __u32);
+  __type(value, struct ke_open_state);
+} ke_open_states SEC(".maps");
+
+struct ke_open_rec {
+  struct ke_file_open fixed;
+  struct ke_row clauses;
+  __u8 path[KE_PATH_MAX];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1); /* CPUs */
+  __type(key, __u32);
+  __type(value, struct ke_open_rec);
+} ke_open_recs SEC(".maps");
+
+/* 5.10 has no typed pointer to the current task. */
+static __always_inline struct task_struct* current__typed(void) {
+  return (struct task_struct*)bpf_get_current_task_btf();
+}
+
+static __always_inline bool current__is_typed(void) {
+  return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
+static __always_inline __u64 namespaces__mix(struct nsproxy* ns, const struct cred* cred) {
+  if (!ns) return 1;
+  __u64 mix = BPF_CORE_READ(ns, mnt_ns, ns.inum);
+  mix = mix * 31 + BPF_CORE_READ(ns, net_ns, ns.inum);
+  mix = mix * 31 + BPF_CORE_READ(ns, uts_ns, ns.inum);
+  mix = mix * 31 + BPF_CORE_READ(ns, ipc_ns, ns.inum);
+  mix = mix * 31 + BPF_CORE_READ(ns, cgroup_ns, ns.inum);
+  mix = mix * 31 + BPF_CORE_READ(ns, time_ns, ns.inum);
+  return mix * 31 + BPF_CORE_READ(cred, user_ns, ns.inum);
+}
+
+static __always_inline __u64 cred__uids(const struct cred* cred) {
+  return (__u64)cred->uid.val << 32 | cred->gid.val;
+}
+
+static __always_inline __u64 cred__euids(const struct cred* cred) {
+  return (__u64)cred->euid.val << 32 | cred->egid.val;
+}
+
+/* The same for a task that is a number, on 5.10. */
+static __always_inline __u64 untyped__cgroup_id(struct task_struct* task) {
+  if (ke_cfg_cgroup_subsys < 0) return bpf_get_current_cgroup_id();
+  struct css_set* set = BPF_CORE_READ(task, cgroups);
+  struct cgroup_subsys_state* css = NULL;
+  bpf_probe_read_kernel(&css, sizeof(css),
+                        (void*)set + bpf_core_field_offset(struct css_set, subsys) +
+                            ke_cfg_cgroup_subsys * sizeof(void*));
+  return BPF_CORE_READ(css, cgroup, kn, id);
+}
+
+static __always_inline void who__fill(struct ke_who* who, const struct cred* cred, __u64 stamp,
+                                      __u32 tgid) {
+  bool namespaces = stamp & KE_STAMP_NAMESPACES;
+  if (current__is_typed()) {
+    struct task_struct* task = current__typed();
+    who->start_ns = task->group_leader->start_boottime;
+    who->exec_id = task->self_exec_id;
+    who->cgroup_id = task__cgroup_id(task);
+    who->namespaces = namespaces ? namespaces__mix(task->nsproxy, cred) : 0;
+  } else {
+    struct task_struct* task = (void*)bpf_get_current_task();
+    who->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+    who->exec_id = BPF_CORE_READ(task, self_exec_id);
+    who->cgroup_id = untyped__cgroup_id(task);
+    who->namespaces = namespaces ? namespaces__mix(BPF_CORE_READ(task, nsproxy), cred) : 0;
+  }
+  who->cred = (__u64)cred;
+  who->uids = cred__uids(cred);
+  who->euids = cred__euids(cred);
+  who->caps = ke_load64(cred->cap_effective);
+  who->tgid = tgid;
+  who->stamp = stamp;
+}
+
+/* Jumps, not arithmetic: the verifier lets pointers be compared, not reckoned with. */
+static __always_inline bool who__same(const struct ke_who* a, const struct ke_who* b) {
+  return a->tgid == b->tgid && a->stamp == b->stamp && a->exec_id == b->exec_id &&
+         a->start_ns == b->start_ns && a->cred == b->cred && a->cgroup_id == b->cgroup_id &&
+         a->uids == b->uids && a->euids == b->euids && a->caps == b->caps &&
+         a->namespaces == b->namespaces;
+}
+
+static __always_inline bool dir__same(const struct ke_dir* a, const struct ke_dir* b) {
+  return a->dentry == b->dentry && a->mask_hash == b->mask_hash && a->mnt == b->mnt &&
+         a->seqs == b->seqs && a->stamp == b->stamp && a->root_dentry == b->root_dentry &&
+         a->root_mnt == b->root_mnt && a->ino == b->ino && a->parent == b->parent &&
+         a->name_hash == b->name_hash;
+}
+
+static __always_inline void root__fill(struct ke_dir* dir) {
+  if (current__is_typed()) {
+    struct fs_struct* fs = current__typed()->fs;
+    dir->root_dentry = (__u64)fs->root.dentry;
+    dir->root_mnt = (__u64)fs->root.mnt;
+  } else {
+    struct task_struct* task = (void*)bpf_get_current_task();
+    struct fs_struct* fs = BPF_CORE_READ(task, fs);
+    struct path root = {};
+    bpf_core_read(&root, sizeof(root), &fs->root);
+    dir->root_dentry = (__u64)root.dentry;
+    dir->root_mnt = (__u64)root.mnt;
+  }
+}
+
+/* Where the current task's state stands: ke_filters, ke_walks of opens. */
+static __always_inline __u32 open__slot(__u32 cpu) { return ke_cfg_iter_slot + 1 + cpu; }
+
+static __always_inline void open__creds(struct ke_creds* creds, struct ke_namespaces* ns,
+                                        __u32* loginuid, __u32* sessionid) {
+  struct task_struct* task = (void*)bpf_get_current_task();
+  const struct cred* cred = BPF_CORE_READ(task, cred);
+  struct nsproxy* proxy = BPF_CORE_READ(task, nsproxy);
+  bpf_core_read(&creds->uid, 32, &cred->uid);
+  bpf_core_read(&creds->cap_inheritable, 40, &cred->cap_inheritable);
+  creds->securebits = BPF_CORE_READ(cred, securebits);
+  creds->pad = 0;
+  ns->user = BPF_CORE_READ(cred, user_ns, ns.inum);
+  ns->mnt = BPF_CORE_READ(proxy, mnt_ns, ns.inum);
+  ns->net = BPF_CORE_READ(proxy, net_ns, ns.inum);
+  ns->uts = BPF_CORE_READ(proxy, uts_ns, ns.inum);
+  ns->ipc = BPF_CORE_READ(proxy, ipc_ns, ns.inum);
+  ns->cgroup = BPF_CORE_READ(proxy, cgroup_ns, ns.inum);
+  ns->time = BPF_CORE_READ(proxy, time_ns, ns.inum);
+  struct pid* pid = BPF_CORE_READ(task, group_leader, thread_pid);
+  __u32 level = BPF_CORE_READ(pid, level);
+  struct upid upid = {};
+  bpf_probe_read_kernel(
+      &upid, sizeof(upid),
+      (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid));
+  ns->pid = BPF_CORE_READ(upid.ns, ns.inum);
+  *loginuid = *sessionid = ~0u;
+  if (bpf_core_field_exists(task->loginuid)) {
+    *loginuid = BPF_CORE_READ(task, loginuid.val);
+    *sessionid = BPF_CORE_READ(task, sessionid);
+  }
+}
+
+/* The cached mask doesn't fit: the current process's, anew. */
+__weak __noinline int who__refresh(__u32 cpu) {
+  __u32 slot = open__slot(cpu);
+  struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  if (!st || !f) return 0;
+  __u32 index = st->who_index;
+  struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &index);
+  if (!who) return 0;
+  struct ke_creds creds = {};
+  struct ke_namespaces ns = {};
+  __u32 loginuid, sessionid;
+  proc__load(f, st->tgid, st->who.start_ns);
+  open__creds(&creds, &ns, &loginuid, &sessionid);
+  filter__subject(f, &creds, &ns, loginuid, sessionid);
+  f->cgroup_id = st->who.cgroup_id;
+  int any = filter__process(slot, st->at, KE_RC_OPEN);
+  __u64 hash = 0;
+  if (any) {
+#pragma unroll
+    for (int w = 0; w < KE_WORDS; w++) hash = (hash ^ f->acc.words[w]) * KE_HASH_A + w + 1;
+    hash |= 1;
+    row__copy(&who->row, &f->acc);
+  }
+  who->mask_hash = hash;
+  who->undecided = f->undecided;
+  /* What is not known yet may be at the next open. */
+  __builtin_memcpy(&who->who, &st->who, sizeof(who->who));
+  if (f->undecided) who->who.stamp = 0;
+  return any;
+}
+
+#endif

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/compile/clauses.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace kentry {
+namespace {
+
+using Kind = KernelCondition::Kind;
+using Subject = KernelCondition::Subject;
+using enum FieldId;
+
+constexpr std::array<std::pair<FieldId, ke_number>, KE_NUM_MAX> kNumbers = {{
+    {kProcessUid, KE_NUM_UID},
+    {kProcessGid, KE_NUM_GID},
+    {kProcessSuid, KE_NUM_SUID},
+    {kProcessSgid, KE_NUM_SGID},
+    {kProcessEuid, KE_NUM_EUID},
+    {kProcessEgid, KE_NUM_EGID},
+    {kProcessFsuid, KE_NUM_FSUID},
+    {kProcessFsgid, KE_NUM_FSGID},
+    {kProcessLoginUid, KE_NUM_LOGINUID},
+    {kProcessSession, KE_NUM_SESSIONID},
+    {kProcessNsMnt, KE_NUM_NS_MNT},
+    {kProcessNsPidNs, KE_NUM_NS_PID},
+    {kProcessNsNet, KE_NUM_NS_NET},
+    {kProcessNsUts, KE_NUM_NS_UTS},
+    {kProcessNsIpc, KE_NUM_NS_IPC},
+    {kProcessNsUser, KE_NUM_NS_USER},
+    {kProcessNsCgroup, KE_NUM_NS_CGROUP},
+    {kProcessNsTime, KE_NUM_NS_TIME},
+}};
+
+constexpr std::array<std::pair<FieldId, ke_word>, 5> kMasks = {{
+    {kProcessCapInheritable, KE_WORD_CAP_INHERITABLE},
+    {kProcessCapPermitted, KE_WORD_CAP_PERMITTED},
+    {kProcessCapEffective, KE_WORD_CAP_EFFECTIVE},
+    {kProcessCapBounding, KE_WORD_CAP_BOUNDING},
+    {kProcessCapAmbient, KE_WORD_CAP_AMBIENT},
+}};
+
+template <size_t N, typename T>
+std::optional<T> Lookup(const std::array<std::pair<FieldId, T>, N>& table, FieldId field) {
+  for (const auto& [id, value] : table) {
+    if (id == field) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<Subject> SubjectOf(FieldId field) {
+  if (field == kProcessBinary) return Subject::kOwn;
+  if (field == kParentBinary) return Subject::kParent;
+  if (field == kFilePath) return Subject::kFile;
+  return std::nullopt;
+}
+
+bool IsContainerField(FieldId field) {
+  return field == kContainerId || field == kContainerRuntime || field == kContainerPodUid ||
+         field == kProcessInContainer;
+}
+
+std::vector<std::string> Strings(const Expr& expr) {
+  std::vector<std::string> strings;
+  for (const Literal& value : expr.values) strings.push_back(std::get<std::string>(value));
+  return strings;
+}
+
+// What the kernel can do about one comparison.
+struct Classified {
+  std::optional<KernelCondition> condition;
+  bool whole = true;  // false: the condition holds whenever the comparison does, and more often
+};
+
+class Planner {
+ public:
+  Planner(ke_rule_class cls, const PatternEndsFunction& ends) : class_(cls), ends_(ends) {}
+
+  Classified Classify(const Expr& expr, bool negated) const {
+    Classified result = Bare(expr);
+    if (!result.condition) return {.whole = false};
+    // The negation of what holds too often would hold too rarely.
+    if (negated && !result.whole) return {.whole = false};
+    result.condition->negated ^= negated;
+    return result;
+  }
+
+ private:
+  Classified Bare(const Expr& expr) const {
+    if (expr.ancestor) return {};
+    if (expr.op == ExprOp::kField) return Bool(expr.field, true, expr);
+    if (expr.args.empty() || expr.args[0].op != ExprOp::kField || expr.args[0].ancestor) return {};
+    if (expr.args.size() > 1) return {};
+    const FieldId field = expr.args[0].field;
+    if (IsContainerField(field)) return Container(expr);
+    if (const auto subject = SubjectOf(field)) return Path(expr, *subject);
+    if (const auto word = Lookup(kMasks, field)) return Mask(expr, *word);
+    if (field == kProcessScript && class_ == KE_RC_EXEC) return Script(expr);
+    if (const auto number = Lookup(kNumbers, field)) return Number(expr, *number);
+    if (expr.op == ExprOp::kEqual && GetField(field).type == FieldType::kBool) {
+      return Bool(field, std::get<bool>(expr.values[0]), expr);
+    }
+    return {};
+  }
+
+  Classified Path(const Expr& expr, Subject subject) const {
+    KernelCondition condition{.subject = subject};
+    bool whole = true;
+    switch (expr.op) {
+      case ExprOp::kEqual:
+      case ExprOp::kIn:
+        condition.kind = Kind::kExact;
+        condition.strings = Strings(expr);
+        break;
+      case ExprOp::kStartsWith:
+        condition.kind = Kind::kPrefix;
+        condition.strings = Strings(expr);
+        break;
+      case ExprOp::kEndsWith:
+        condition.kind = Kind::kSuffix;
+        condition.strings = Strings(expr);
+        break;
+      case ExprOp::kMatches:
+        whole = false;
+        if (!Pattern(expr, &condition)) return {};
+        break;
+      default:
+        return {};
+    }
+    const size_t longest = condition.kind == Kind::kPrefix   ? KE_PREFIX_BYTES - 1
+                           : condition.kind == Kind::kSuffix ? KE_SUFFIX_BYTES
+                                                             : KE_EXACT_BYTES;
+    for (std::string& text : condition.strings) {
+      if (text.empty()) return {};  // also said of who has no binary: the kernel can't tell
+      if (text.size() <= longest) continue;
+      whole = false;
+      if (condition.kind == Kind::kExact) return {};
+      text = condition.kind == Kind::kPrefix ? text.substr(0, longest)
+                                             : text.substr(text.size() - longest);
+    }
+    std::sort(condition.strings.begin(), condition.strings.end());
+    return {.condition = std::move(condition), .whole = whole};
+  }
+
+  // The literal ends of all patterns, when each has one.
+  bool Pattern(const Expr& expr, KernelCondition* condition) const {
+    std::vector<std::string> prefixes;
+    std::vector<std::string> suffixes;
+    for (const Literal& value : expr.values) {
+      PatternEnds ends = ends_(std::get<std::string>(value));
+      if (!ends.prefix.empty()) prefixes.push_back(std::move(ends.prefix));
+      if (!ends.suffix.empty()) suffixes.push_back(std::move(ends.suffix));
+    }
+    if (prefixes.size() == expr.values.size()) {
+      condition->kind = Kind::kPrefix;
+      condition->strings = std::move(prefixes);
+      return true;
+    }
+    condition->kind = Kind::kSuffix;
+    condition->strings = std::move(suffixes);
+    return condition->strings.size() == expr.values.size();
+  }
+
+  static Classified Mask(const Expr& expr, ke_word word) {
+    if (expr.op != ExprOp::kHasAll && expr.op != ExprOp::kHasAny) return {};
+    KernelCondition condition{.kind = Kind::kTest};
+    condition.test = {
+        .mask = static_cast<uint64_t>(std::get<absl::int128>(expr.values[0])),
+        .word = static_cast<uint32_t>(word),
+        .all = expr.op == ExprOp::kHasAll ? 1u : 0u,
+    };
+    return {.condition = std::move(condition)};
+  }
+
+  // Whatever is said of a script's name, it is said of a script.
+  static Classified Script(const Expr& expr) {
+    const bool about_empty =
+        std::any_of(expr.values.begin(), expr.values.end(),
+                    [](const Literal& v) { return v == Literal(std::string()); });
+    if (expr.values.empty() || about_empty || expr.op == ExprOp::kMatches) return {};
+    KernelCondition condition{.kind = Kind::kTest};
+    condition.test = {.mask = KE_F_SCRIPT, .word = KE_WORD_IMAGE, .all = 0};
+    return {.condition = std::move(condition), .whole = false};
+  }
+
+  static Classified Number(const Expr& expr, ke_number number) {
+    switch (expr.op) {
+      case ExprOp::kEqual:
+      case ExprOp::kIn:
+      case ExprOp::kLess:
+      case ExprOp::kLessEqual:
+      case ExprOp::kGreater:
+      case ExprOp::kGreaterEqual: {
+        if (expr.values.empty()) return {};
+        KernelCondition condition{.kind = Kind::kNumber, .number = number, .expr = &expr};
+        return {.condition = std::move(condition)};
+      }
+      default:
+        return {};
+    }
+  }
+
+  static Classified Container(const Expr& expr) {
+    switch (expr.op) {
+      case ExprOp::kEqual:
+      case ExprOp::kIn:
+      case ExprOp::kStartsWith:
+      case ExprOp::kEndsWith:
+      case ExprOp::kContains:
+      case ExprOp::kHas: {
+        KernelCondition condition{.kind = Kind::kCgroup, .expr = &expr};
+        return {.condition = std::move(condition)};
+      }
+      default:
+        return {};
+    }
+  }
+
+  Classified Bool(FieldId field, bool wanted, const Expr& expr) const {
+    if (field == kProcessInContainer) {
+      KernelCondition condition{.kind = Kind::kCgroup, .negated = !wanted, .expr = &expr};
+      if (expr.op == ExprOp::kEqual) condition.negated = false;
+      return {.condition = std::move(condition)};
+    }
+    const FieldDef& def = GetField(field);
+    if (def.type != FieldType::kBool || def.place.size == 0) return {};
+    if (class_ == KE_RC_OPEN && def.source == FieldSource::kEvent) {
+      if (def.place.offset != KE_OFFSETOF(ke_file_open, access)) return {};
+      KernelCondition condition{
+          .kind = Kind::kAccess, .negated = !wanted, .access = def.place.mask};
+      return {.condition = std::move(condition)};
+    }
+    if (def.source != FieldSource::kProcess || def.place.offset != KE_OFFSETOF(ke_process, flags)) {
+      return {};
+    }
+    if (class_ != KE_RC_EXEC && (def.place.mask & ~KE_F_IMAGE) != 0) return {};
+    KernelCondition condition{.kind = Kind::kTest, .negated = !wanted};
+    condition.test = {.mask = def.place.mask, .word = KE_WORD_IMAGE, .all = 0};
+    return {.condition = std::move(condition)};
+  }
+
+  ke_rule_class class_;
+  const PatternEndsFunction& ends_;
+};
+
+using Conjunction = std::vector<KernelCondition>;
+struct Alternative {
+  Conjunction conditions;
+  bool exact = true;
+};
+using Alternatives = std::vector<Alternative>;
+
+Alternatives Anything() { return {{.exact = false}}; }
+
+// The alternatives of `expr`, or of its negation.
+class Normaliser {
+ public:
+  explicit Normaliser(const Planner& planner) : planner_(planner) {}
+
+  Alternatives Of(const Expr& expr, bool negated) const {
+    switch (expr.op) {
+      case ExprOp::kTrue:
+        return negated ? Alternatives{} : Alternatives{{}};
+      case ExprOp::kFalse:
+        return negated ? Alternatives{{}} : Alternatives{};
+      case ExprOp::kNot:
+        return Of(expr.args[0], !negated);
+      case ExprOp::kAnd:
+      case ExprOp::kOr:
+        return (expr.op == ExprOp::kAnd) != negated ? All(expr, negated) : Any(expr, negated);
+      default: {
+        Classified atom = planner_.Classify(expr, negated);
+        if (!atom.condition) return Anything();
+        Alternative one{.exact = atom.whole};
+        one.conditions.push_back(std::move(*atom.condition));
+        return {std::move(one)};
+      }
+    }
+  }
+
+ private:
+  Alternatives Any(const Expr& expr, bool negated) const {
+    Alternatives all;
+    for (const Expr& arg : expr.args) {
+      Alternatives part = Of(arg, negated);
+      for (Alternative& one : part) all.push_back(std::move(one));
+      if (all.size() > kClausesPerRule) return Anything();
+    }
+    return all;
+  }
+
+  Alternatives All(const Expr& expr, bool negated) const {
+    Alternatives product = {{}};
+    for (const Expr& arg : expr.args) {
+      const Alternatives part = Of(arg, negated);
+      if (product.size() * part.size() > kClausesPerRule) {
+        for (Alternative& one : product) one.exact = false;
+        continue;
+      }
+      Alternatives next;
+      for (const Alternative& left : product) {
+        for (const Alternative& right : part) {
+          Alternative both = left;
+          both.exact = left.exact && right.exact;
+          both.conditions.insert(both.conditions.end(), right.conditions.begin(),
+                                 right.conditions.end());
+          next.push_back(std::move(both));
+        }
+      }
+      product = std::move(next);
+    }
+    return product;
+  }
+
+  const Planner& planner_;
+};
+
+void Decide(const Expr& expr, const Planner& planner, std::vector<Decision>* out) {
+  if (expr.op == ExprOp::kAnd || expr.op == ExprOp::kOr || expr.op == ExprOp::kNot) {
+    for (const Expr& arg : expr.args) Decide(arg, planner, out);
+    return;
+  }
+  if (expr.op == ExprOp::kTrue || expr.op == ExprOp::kFalse) return;
+  const Classified atom = planner.Classify(expr, false);
+  Decision decision{.expr = &expr};
+  if (atom.condition) {
+    const KernelCondition& condition = *atom.condition;
+    const bool event = condition.kind == Kind::kAccess || condition.subject == Subject::kFile;
+    decision.where = !atom.whole ? DecidedIn::kPartly
+                     : event     ? DecidedIn::kEvent
+                                 : DecidedIn::kProcess;
+  }
+  out->push_back(decision);
+}
+
+}  // namespace
+
+std::optional<ke_rule_class> KernelClass(EventClass cls) {
+  if (cls == EventClass::kProcessExec) return KE_RC_EXEC;
+  if (cls == EventClass::kFileOpen) return KE_RC_OPEN;
+  return std::nullopt;
+}
+
+RulePlan PlanRule(const Rule& rule, uint32_t index, const PatternEndsFunction& ends) {
+  RulePlan plan;
+  const Planner planner(*KernelClass(rule.on), ends);
+  Decide(rule.when, planner, &plan.decisions);
+  plan.kernel_decides = true;
+  for (Alternative& one : Normaliser(planner).Of(rule.when, false)) {
+    plan.kernel_decides &= !one.conditions.empty();
+    plan.clauses.push_back(
+        {.rule = index, .exact = one.exact, .conditions = std::move(one.conditions)});
+  }
+  return plan;
+}
+
+}  // namespace kentry

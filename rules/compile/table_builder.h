@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fills a CompiledRules' tables from its clauses. Internal to rules/compile.
+#ifndef KENTRY_RULES_COMPILE_TABLE_BUILDER_H_
+#define KENTRY_RULES_COMPILE_TABLE_BUILDER_H_
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/compile/compiler.h"
+
+namespace kentry {
+
+// Clauses by a string that a condition of theirs names.
+using ClausesByString = std::map<std::string_view, std::vector<size_t>>;
+
+class TableBuilder {
+ public:
+  explicit TableBuilder(CompiledRules* compiled) : out_(*compiled) {}
+
+  // False: something doesn't fit; `why` says what.
+  bool Build(std::string* why);
+
+ private:
+  using Condition = KernelCondition;
+  // Whether a condition of the dimension holds for the value at hand (before its negation).
+  using Holds = std::function<bool(const Condition&)>;
+
+  uint32_t AddRow(const ke_row& row);
+  // The row of those clauses of `cls` whose conditions chosen by `mine` all hold.
+  ke_row RowOf(ke_rule_class cls, const std::function<bool(const Condition&)>& mine,
+               const Holds& holds) const;
+  // Appends `rows` to the index and makes them the dimension's, when any clause asks for it.
+  void AddDimension(ke_rule_class cls, ke_dim dim, const std::vector<ke_row>& rows);
+  bool Asks(ke_rule_class cls, const std::function<bool(const Condition&)>& mine) const;
+
+  void CollectStrings();
+  void CollectStringsOf(const Condition& condition);
+  ClausesByString ClausesOf(ke_rule_class cls, Condition::Kind kind,
+                            Condition::Subject subject) const;
+  // Rows by id, 0 first.
+  std::vector<ke_row> StringRows(ke_rule_class cls, Condition::Kind kind,
+                                 Condition::Subject subject, const StringIds& ids) const;
+  void BuildStrings(ke_rule_class cls, Condition::Subject subject);
+  void BuildFileDirectories();
+  void BuildHints();
+  void BuildAccess();
+  bool BuildNumbers(std::string* why);
+  void BuildNumber(ke_number number, const std::set<uint64_t>& bounds);
+  void AddStretch(uint32_t place, uint64_t from, uint64_t end, uint32_t id);
+  bool BuildTests(std::string* why);
+  void AddTestGroup(ke_rule_class cls, const std::vector<ke_test>& tests, size_t first);
+  void BuildCgroups();
+  void BuildKeys();
+
+  CompiledRules& out_;
+  std::map<std::string, uint32_t> rows_by_content_;
+};
+
+}  // namespace kentry
+
+#endif  // KENTRY_RULES_COMPILE_TABLE_BUILDER_H_

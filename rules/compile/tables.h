@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A compiled rule set as the kernel's maps take it: plain keys and values, see bpf/abi/rules.h.
+#ifndef KENTRY_RULES_COMPILE_TABLES_H_
+#define KENTRY_RULES_COMPILE_TABLES_H_
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "bpf/abi/rules.h"
+
+namespace kentry {
+
+// A key of ke_r_suffix without the pad in front.
+struct SuffixKey {
+  uint32_t bits = 0;
+  uint8_t bytes[KE_SUFFIX_BYTES] = {};
+};
+
+template <typename Key, typename Value = uint32_t>
+using Table = std::vector<std::pair<Key, Value>>;
+
+// Value of the table of cgroups for a container whose strings satisfy the same conditions.
+inline constexpr uint32_t kCgroupPatternsMax = 256;
+inline constexpr uint32_t kCgroupsMax = 65536;
+inline constexpr uint32_t kIdentsMax = 65536;
+
+struct RuleTables {
+  ke_rule_config config{};   // `epoch` is the loader's
+  uint32_t stamp_flags = 0;  // KE_STAMP_NAMESPACES
+  std::vector<uint32_t> index;
+  std::vector<ke_row> rows;
+  Table<ke_string_key> exact;
+  Table<ke_string_key> dirs;
+  Table<ke_prefix_key> prefix;
+  Table<SuffixKey> suffix;
+  Table<ke_hint_key> hint;
+  Table<ke_number_key> numbers;
+};
+
+}  // namespace kentry
+
+#endif  // KENTRY_RULES_COMPILE_TABLES_H_

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/app/explain.h"
+
+#include <algorithm>
+
+#include "fmt/format.h"
+#include "rules/match/expr_text.h"
+
+namespace kentry {
+namespace {
+
+struct Where {
+  std::string_view key;
+  std::string_view text;
+};
+
+Where WhereOf(DecidedIn decided) {
+  switch (decided) {
+    case DecidedIn::kProcess:
+      return {"kernel_process", "in the kernel, once a process"};
+    case DecidedIn::kEvent:
+      return {"kernel_event", "in the kernel, at each event"};
+    case DecidedIn::kPartly:
+      return {"kernel_partly", "in the kernel as far as it goes, then in user space"};
+    case DecidedIn::kUserSpace:
+      return {"user_space", "in user space"};
+  }
+  return {"", ""};
+}
+
+std::string_view HookOf(EventClass cls) {
+  switch (cls) {
+    case EventClass::kProcessExec:
+      return "raw tracepoint sched_process_exec";
+    case EventClass::kProcessFork:
+      return "raw tracepoint sched_process_fork";
+    case EventClass::kProcessExit:
+      return "raw tracepoint sched_process_exit";
+    case EventClass::kProcessExecFailed:
+      return "fexit or kretprobe on the exec system calls";
+    case EventClass::kFileOpen:
+      return "fentry security_file_open";
+    default:
+      return "";
+  }
+}
+
+// What a rule leaves to user space, in a sentence.
+std::string_view Guarantee(const RulePlan* plan) {
+  if (plan == nullptr) return "every event of the class is judged by user space";
+  if (!plan->kernel_decides) return "every event of the class goes to user space";
+  const bool exact = std::all_of(plan->clauses.begin(), plan->clauses.end(),
+                                 [](const Clause& clause) { return clause.exact; });
+  if (exact) return "decided in the kernel alone";
+  return "user space finishes what the kernel lets through";
+}
+
+bool AsksForFile(const KernelCondition& condition) {
+  return condition.kind == KernelCondition::Kind::kAccess ||
+         condition.subject == KernelCondition::Subject::kFile;
+}
+
+// Rules on opens of which a clause holds for any process.
+std::vector<std::string_view> ConcernAll(const RuleEngine& engine) {
+  std::vector<std::string_view> names;
+  for (const Clause& clause : engine.compiled().clauses(KE_RC_OPEN)) {
+    const bool limited =
+        std::any_of(clause.conditions.begin(), clause.conditions.end(),
+                    [](const KernelCondition& c) { return !AsksForFile(c) && !c.negated; });
+    const std::string_view name = engine.rules().rules[clause.rule].name;
+    if (!limited && (names.empty() || names.back() != name)) names.push_back(name);
+  }
+  return names;
+}
+
+std::string Summary(const RuleEngine& engine) {
+  const size_t opens = engine.compiled().clauses(KE_RC_OPEN).size();
+  std::string text =
+      fmt::format("clauses: process.exec {} of {}, file.open {} of {}\n",
+                  engine.compiled().clauses(KE_RC_EXEC).size(), KE_CLAUSES, opens, KE_CLAUSES);
+  if (opens == 0) {
+    return text + "no rule asks for file.open: opens are not hooked and cost nothing\n";
+  }
+  const std::vector<std::string_view> all = ConcernAll(engine);
+  if (all.empty()) {
+    return text +
+           "an open of a process that no rule concerns: one look at its mask (the first row of the "
+           "table in docs/performance.md)\n";
+  }
+  text += fmt::format(
+      "every process is concerned by {} of the rules on file.open, so every open costs the second "
+      "row of the table in docs/performance.md:\n",
+      all.size());
+  for (const std::string_view name : all) text += fmt::format("  {}\n", name);
+  return text;
+}
+
+}  // namespace
+
+std::string ExplainText(const RuleEngine& engine, bool color) {
+  const RuleSet& rules = engine.rules();
+  const std::string_view bold = color ? "\x1b[1m" : "";
+  const std::string_view reset = color ? "\x1b[0m" : "";
+  std::string text;
+  for (size_t i = 0; i < rules.rules.size(); ++i) {
+    const Rule& rule = rules.rules[i];
+    const RulePlan* plan = engine.compiled().plan(i);
+    text += fmt::format("{}{}{}  {}, by {}\n", bold, rule.name, reset, GetClass(rule.on).name,
+                        HookOf(rule.on));
+    if (!rule.enabled) {
+      text += "  disabled\n\n";
+      continue;
+    }
+    if (plan != nullptr) {
+      for (const Decision& decision : plan->decisions) {
+        text +=
+            fmt::format("  {:<52}  {}\n", ExprText(*decision.expr), WhereOf(decision.where).text);
+      }
+    }
+    text += fmt::format("  => {}\n\n", Guarantee(plan));
+  }
+  return text + Summary(engine);
+}
+
+std::string ExplainJson(const RuleEngine& engine) {
+  const RuleSet& rules = engine.rules();
+  std::string text = fmt::format("{{\"rule_set\":{},\"revision\":{},\"rules\":[",
+                                 JsonString(rules.name), JsonString(rules.revision));
+  for (size_t i = 0; i < rules.rules.size(); ++i) {
+    const Rule& rule = rules.rules[i];
+    const RulePlan* plan = engine.compiled().plan(i);
+    text +=
+        fmt::format("{}{{\"name\":{},\"class\":{},\"enabled\":{},\"guarantee\":{},\"conditions\":[",
+                    i == 0 ? "" : ",", JsonString(rule.name), JsonString(GetClass(rule.on).name),
+                    rule.enabled, JsonString(rule.enabled ? Guarantee(plan) : "disabled"));
+    bool first = true;
+    if (plan != nullptr) {
+      for (const Decision& decision : plan->decisions) {
+        text += fmt::format("{}{{\"condition\":{},\"decided\":\"{}\"}}", first ? "" : ",",
+                            JsonString(ExprText(*decision.expr)), WhereOf(decision.where).key);
+        first = false;
+      }
+    }
+    text += "]}";
+  }
+  text += "],\"concern_every_process\":[";
+  bool first = true;
+  for (const std::string_view name : ConcernAll(engine)) {
+    text += fmt::format("{}{}", first ? "" : ",", JsonString(name));
+    first = false;
+  }
+  return text + "]}\n";
+}
+
+}  // namespace kentry

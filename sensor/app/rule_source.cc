@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/app/rule_source.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "fmt/format.h"
+#include "rules/library/builtin.h"
+#include "rules/parse/report.h"
+
+namespace kentry {
+namespace {
+
+constexpr char kDefaultRules[] = "/etc/kentry/rules";
+
+// The paths that LoadRulePaths reads; empty: kentry's own rules.
+std::vector<std::string> Effective(const std::vector<std::string>& paths) {
+  if (!paths.empty()) return paths;
+  if (access(kDefaultRules, F_OK) == 0) return {kDefaultRules};
+  return {};
+}
+
+void LookAt(const std::string& path, std::string* seen) {
+  struct stat file {};
+  if (stat(path.c_str(), &file) != 0) {
+    *seen += fmt::format("{} is not there\n", path);
+    return;
+  }
+  *seen += fmt::format("{} {} {} {}.{}\n", path, file.st_ino, file.st_size, file.st_mtim.tv_sec,
+                       file.st_mtim.tv_nsec);
+  if (!S_ISDIR(file.st_mode)) return;
+  std::vector<std::string> entries;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(path, error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename();
+    if (name.ends_with(".yaml") || name.ends_with(".yml")) entries.push_back(at->path());
+  }
+  std::sort(entries.begin(), entries.end());
+  for (const std::string& entry : entries) {
+    if (stat(entry.c_str(), &file) != 0) continue;
+    *seen += fmt::format("{} {} {} {}.{}\n", entry, file.st_ino, file.st_size, file.st_mtim.tv_sec,
+                         file.st_mtim.tv_nsec);
+  }
+}
+
+// A rule set that is off judges nothing.
+std::shared_ptr<const RuleSet> SwitchedOff(std::shared_ptr<const RuleSet> rules) {
+  if (rules->mode != RuleMode::kOff) return rules;
+  auto off = std::make_shared<RuleSet>(*rules);
+  for (Rule& rule : off->rules) rule.enabled = false;
+  return off;
+}
+
+}  // namespace
+
+LoadResult LoadRulePaths(const std::vector<std::string>& paths) {
+  const std::vector<std::string> effective = Effective(paths);
+  return effective.empty() ? ParseRules(BuiltinRules()) : LoadRuleFiles(effective);
+}
+
+std::string RuleSource::Look() const {
+  std::string seen;
+  for (const std::string& path : Effective(paths_)) LookAt(path, &seen);
+  return seen;
+}
+
+bool RuleSource::Changed() {
+  if (none_) return false;
+  MutexLock lock(&mu_);
+  return Look() != looked_;
+}
+
+absl::StatusOr<std::string> RuleSource::Load(bool running) {
+  if (none_) return std::string("no rules, as --rules none says\n");
+  MutexLock lock(&mu_);
+  looked_ = Look();
+  LoadResult loaded = LoadRulePaths(paths_);
+  std::unique_ptr<RuleEngine> engine;
+  if (loaded.rules != nullptr) {
+    engine = RuleEngine::Create(SwitchedOff(loaded.rules), &loaded.diagnostics);
+  }
+  std::string report = FormatDiagnostics(loaded.readable->files, loaded.diagnostics, false);
+  if (engine == nullptr) return absl::InvalidArgumentError(report);
+  absl::Status status;
+  const auto put = [&] { status = pipeline_.LoadRules(std::move(engine)); };
+  if (!running) {
+    put();
+  } else if (!pipeline_.Ask(put)) {
+    return absl::AbortedError("the sensor is stopping");
+  }
+  if (!status.ok()) return status;
+  const auto enabled = std::count_if(loaded.rules->rules.begin(), loaded.rules->rules.end(),
+                                     [](const Rule& rule) { return rule.enabled; });
+  report += fmt::format("rule set {}: {} rules, {}, revision {}\n", loaded.rules->name, enabled,
+                        ModeName(loaded.rules->mode), loaded.rules->revision);
+  return report;
+}
+
+}  // namespace kentry

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KENTRY_SENSOR_APP_RULE_SOURCE_H_
+#define KENTRY_SENSOR_APP_RULE_SOURCE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "rules/parse/load.h"
+#include "sensor/pipeline/pipeline.h"
+#include "sensor/util/mutex.h"
+
+namespace kentry {
+
+// The rules of these paths; of none: of /etc/kentry/rules when it exists, else kentry's own.
+LoadResult LoadRulePaths(const std::vector<std::string>& paths);
+
+// Where a running sensor's rules come from, and their way into it. Any thread.
+class RuleSource {
+ public:
+  // `none`: no rules at all. The pipeline must outlive this.
+  RuleSource(std::vector<std::string> paths, bool none, Pipeline* pipeline)
+      : paths_(std::move(paths)), none_(none), pipeline_(*pipeline) {}
+
+  // Reads the files and puts them in force, in one step; with an error the rules before stay.
+  // `running`: the pipeline's thread runs. The answer is for people: what is in force now, or, with
+  // InvalidArgument, everything that is wrong; FailedPrecondition: this kernel can't have them.
+  absl::StatusOr<std::string> Load(bool running) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether a file came, went or changed since the last Load.
+  bool Changed() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  // Names, sizes and times of all rule files.
+  std::string Look() const;
+
+  const std::vector<std::string> paths_;
+  const bool none_;
+  Pipeline& pipeline_;
+  Mutex mu_;
+  std::string looked_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace kentry
+
+#endif  // KENTRY_SENSOR_APP_RULE_SOURCE_H_

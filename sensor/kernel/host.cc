@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/kernel/host.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace kentry {
+namespace {
+
+// Addresses of kernel symbols, 0 where the kernel doesn't tell.
+void FindSymbols(std::span<const std::pair<std::string_view, uint64_t*>> wanted) {
+  FILE* file = std::fopen("/proc/kallsyms", "re");
+  if (file == nullptr) return;
+  char line[512];
+  size_t left = wanted.size();
+  while (left > 0 && std::fgets(line, sizeof(line), file) != nullptr) {
+    // sscanf is slow, and there are a few hundred thousand lines.
+    if (std::strstr(line, "_lock\n") == nullptr) continue;
+    unsigned long long address = 0;
+    char name[256];
+    if (std::sscanf(line, "%llx %*c %255s", &address, name) != 2) continue;
+    for (const auto& [symbol, value] : wanted) {
+      if (symbol != name) continue;
+      *value = address;
+      --left;
+    }
+  }
+  std::fclose(file);
+}
+
+}  // namespace
+
+absl::Status CheckHost() {
+  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
+    return absl::FailedPreconditionError(
+        "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs 5.10 or later built with "
+        "CONFIG_DEBUG_INFO_BTF");
+  }
+  if (geteuid() != 0) {
+    return absl::PermissionDeniedError(
+        "loading BPF programs needs root (CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE)");
+  }
+  if (getpagesize() != 4096) {
+    return absl::FailedPreconditionError(
+        fmt::format("pages of {} bytes; only 4096 is supported", getpagesize()));
+  }
+  return absl::OkStatus();
+}
+
+void RaiseMemlock() {
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  (void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+}
+
+TreeLocks FindTreeLocks() {
+  TreeLocks locks;
+  const std::array<std::pair<std::string_view, uint64_t*>, 2> symbols = {
+      {{"rename_lock", &locks.rename}, {"mount_lock", &locks.mount}}};
+  FindSymbols(symbols);
+  return locks;
+}
+
+}  // namespace kentry

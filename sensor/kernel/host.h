@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the machine must have before BPF is tried. Internal to sensor/kernel.
+#ifndef KENTRY_SENSOR_KERNEL_HOST_H_
+#define KENTRY_SENSOR_KERNEL_HOST_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace kentry {
+
+// Addresses of the locks whose sequence the path walker reads; 0 = the kernel doesn't tell.
+struct TreeLocks {
+  uint64_t rename = 0;
+  uint64_t mount = 0;
+};
+
+// Cheap tests that turn the usual refusals into a sentence: kFailedPrecondition or
+// kPermissionDenied.
+absl::Status CheckHost();
+// 5.10 accounts maps to RLIMIT_MEMLOCK; 5.11 and later to the memory cgroup.
+void RaiseMemlock();
+TreeLocks FindTreeLocks();
+
+}  // namespace kentry
+
+#endif  // KENTRY_SENSOR_KERNEL_HOST_H_

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts compiled rules into the kernel's maps. Internal to sensor/kernel; Kernel's declarations say
+// what its users may rely on.
+#ifndef KENTRY_SENSOR_KERNEL_RULE_LOADER_H_
+#define KENTRY_SENSOR_KERNEL_RULE_LOADER_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "rules/compile/tables.h"
+#include "sensor/util/fd.h"
+
+struct bpf_object;
+
+namespace kentry {
+
+// A row of a living epoch, see CompiledRules::CgroupValue.
+struct RowWrite {
+  uint32_t index = 0;
+  uint32_t number = 0;
+  ke_row row{};
+};
+
+class RuleLoader {
+ public:
+  RuleLoader() = default;
+  ~RuleLoader();
+  RuleLoader(const RuleLoader&) = delete;
+  RuleLoader& operator=(const RuleLoader&) = delete;
+
+  // `object` has the outer maps (bpf/lib/rules.h) and outlives the loader.
+  absl::Status Attach(const bpf_object* object);
+
+  // Fills the idle slot; execs and forks write ids for it from then on. On an error nothing has
+  // changed.
+  absl::Status Prepare(const RuleTables& tables);
+  // Makes what was prepared the epoch in force, waits until no event is judged by the old one, and
+  // frees that.
+  absl::Status Commit();
+  // Forgets what was prepared.
+  void Abandon();
+  uint32_t epoch() const { return epoch_; }
+  uint32_t next() const { return next_; }
+
+  // Into the epoch that is prepared, or else the one in force. Cached masks notice by Touch().
+  absl::Status SetCgroup(uint64_t id, uint32_t value, std::span<const RowWrite> rows);
+  absl::Status ForgetCgroup(uint64_t id);
+  absl::Status SetIdent(const ke_ident_key& key, const ke_ident& ident);
+  absl::Status ForgetIdent(const ke_ident_key& key);
+  // Makes all cached masks stale.
+  void Touch();
+
+ private:
+  struct Slot {
+    std::vector<std::pair<int, Fd>> inner;  // outer map's fd, inner map
+  };
+  int Outer(const char* name) const;
+  // The inner map of `name` in the epoch that is changed.
+  int Inner(const char* name);
+  absl::Status Fill(Slot* slot, const RuleTables& tables);
+  absl::Status Install(uint32_t at, const Slot& slot);
+  void Stamp();
+
+  const bpf_object* object_ = nullptr;
+  ke_rule_control* control_ = nullptr;
+  Slot slots_[2];
+  uint32_t epoch_ = 0;
+  uint32_t next_ = 0;
+  uint32_t version_ = 0;
+  uint8_t flags_ = 0;       // KE_STAMP_* of the epoch in force
+  uint8_t next_flags_ = 0;  // of the one prepared
+};
+
+}  // namespace kentry
+
+#endif  // KENTRY_SENSOR_KERNEL_RULE_LOADER_H_

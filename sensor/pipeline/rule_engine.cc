@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/pipeline/rule_engine.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "fmt/format.h"
+#include "rules/match/message.h"
+#include "rules/match/prepare.h"
+#include "rules/match/regex_hints.h"
+
+namespace kentry {
+namespace {
+
+std::array<uint64_t, 2> RandomSeed() {
+  std::array<uint64_t, 2> seed{};
+  // Without entropy strings collide predictably; there is some on every machine that has booted.
+  (void)!getrandom(seed.data(), sizeof(seed), 0);
+  return seed;
+}
+
+void AddEntry(std::string* list, std::string_view entry) {
+  *list += entry;
+  *list += '\0';
+}
+
+}  // namespace
+
+RuleEngine::RuleEngine(std::unique_ptr<CompiledRules> compiled,
+                       std::unique_ptr<Evaluator> evaluator)
+    : compiled_(std::move(compiled)),
+      evaluator_(std::move(evaluator)),
+      limiter_(compiled_->rules()),
+      counters_(compiled_->rules().rules.size()) {}
+
+std::unique_ptr<RuleEngine> RuleEngine::Create(std::shared_ptr<const RuleSet> rules,
+                                               Diagnostics* diagnostics) {
+  CheckRegexes(*rules, diagnostics);
+  if (diagnostics->errors() != 0) return nullptr;
+  absl::StatusOr<std::unique_ptr<Evaluator>> evaluator = Evaluator::Create(rules);
+  if (!evaluator.ok()) {
+    diagnostics->Error({}, "", std::string(evaluator.status().message()));
+    return nullptr;
+  }
+  const auto ends = [](std::string_view pattern) {
+    RegexHint hint = HintOf(pattern);
+    return PatternEnds{.prefix = std::move(hint.prefix), .suffix = std::move(hint.suffix)};
+  };
+  std::unique_ptr<CompiledRules> compiled =
+      CompiledRules::Compile(std::move(rules), ends, RandomSeed(), diagnostics);
+  if (compiled == nullptr) return nullptr;
+  return std::unique_ptr<RuleEngine>(new RuleEngine(std::move(compiled), *std::move(evaluator)));
+}
+
+// Judges one rule of the event at hand, unless it has been.
+void RuleEngine::Consider(uint32_t rule, bool exact) {
+  if (!matches_.empty() && matches_.back().rule == rule) return;
+  const Truth truth = exact ? Truth::kTrue : evaluator_->Evaluate(rule);
+  if (truth == Truth::kFalse) return;
+  const bool uncertain = truth == Truth::kUnknown;
+  ++counters_[rule].hits;
+  if (uncertain) ++counters_[rule].uncertain;
+  matches_.push_back({.rule = rule, .uncertain = uncertain});
+  const std::optional<RuleMark>& mark = compiled_->rules().rules[rule].mark;
+  if (mark && !uncertain) marks_.push_back(&*mark);
+}
+
+RuleEngine::Result RuleEngine::Judge(const EventView& event, std::span<const uint64_t> clauses,
+                                     bool undecided, const AncestorSource* ancestors) {
+  matches_.clear();
+  marks_.clear();
+  const auto cls = KernelClass(event.cls());
+  const std::vector<uint32_t>& others = compiled_->RulesOf(event.cls());
+  if (cls ? clauses.empty() : others.empty()) return Result::kNone;
+  fields_.Assign(event);
+  evaluator_->BeginEvent(&fields_, ancestors);
+  if (cls) {
+    // Clauses of a rule are neighbours.
+    const std::vector<Clause>& known = compiled_->clauses(*cls);
+    for (size_t word = 0; word < clauses.size(); ++word) {
+      for (uint64_t bits = clauses[word]; bits != 0; bits &= bits - 1) {
+        const size_t i = word * 64 + static_cast<size_t>(__builtin_ctzll(bits));
+        if (i < known.size()) Consider(known[i].rule, known[i].exact && !undecided);
+      }
+    }
+  } else {
+    for (const uint32_t rule : others) Consider(rule, false);
+  }
+  const std::vector<Rule>& rules = compiled_->rules().rules;
+  const bool drop = std::any_of(matches_.begin(), matches_.end(), [&](const Match& match) {
+    return rules[match.rule].action == RuleAction::kDrop && !match.uncertain;
+  });
+  if (drop) return Result::kDrop;
+  std::erase_if(matches_, [&](const Match& match) {
+    return rules[match.rule].action == RuleAction::kDrop ||
+           !limiter_.Admit(match.rule, fields_, event.header().boot_ns);
+  });
+  if (matches_.empty()) return Result::kNone;
+  Text();
+  return Result::kAlert;
+}
+
+void RuleEngine::Text() {
+  const std::vector<Rule>& rules = compiled_->rules().rules;
+  std::stable_sort(matches_.begin(), matches_.end(), [&](const Match& a, const Match& b) {
+    return rules[a.rule].severity > rules[b.rule].severity;
+  });
+  for (std::string* list : {&names_, &severities_, &actions_, &messages_, &tags_, &uncertain_}) {
+    list->clear();
+  }
+  severity_ = rules[matches_.front().rule].severity;
+  for (const Match& match : matches_) {
+    const Rule& rule = rules[match.rule];
+    AddEntry(&names_, rule.name);
+    AddEntry(&severities_, SeverityName(rule.severity));
+    AddEntry(&actions_, ActionName(rule.action));
+    RenderMessage(rule, fields_, &message_);
+    // A list's entries end at a NUL; no value has one, but a template is from outside.
+    std::erase(message_, '\0');
+    AddEntry(&messages_, message_);
+    if (match.uncertain) AddEntry(&uncertain_, rule.name);
+    for (const RuleTag& tag : rule.tags) {
+      const std::string text = fmt::format("{}:{}", tag.scheme, tag.id) + '\0';
+      if (tags_.find(text) == std::string::npos) tags_ += text;
+    }
+  }
+}
+
+void RuleEngine::Describe(EventBuilder* event) const {
+  const RuleSet& rules = compiled_->rules();
+  const auto add = [event](FieldId id, std::string_view text) {
+    if (!text.empty()) event->AddText(id, text);
+  };
+  add(FieldId::kAlertRules, names_);
+  add(FieldId::kAlertSeverity, SeverityName(severity_));
+  add(FieldId::kAlertSeverities, severities_);
+  add(FieldId::kAlertActions, actions_);
+  add(FieldId::kAlertMessages, messages_);
+  add(FieldId::kAlertTags, tags_);
+  add(FieldId::kAlertUncertain, uncertain_);
+  add(FieldId::kAlertRuleSet, rules.name);
+  add(FieldId::kAlertRevision, rules.revision);
+  add(FieldId::kAlertMode, ModeName(rules.mode));
+  add(FieldId::kAlertVerdict, "observed");
+  const bool alert = std::any_of(matches_.begin(), matches_.end(), [&](const Match& match) {
+    return rules.rules[match.rule].action != RuleAction::kLog;
+  });
+  if (alert) event->header().flags |= kEventAlert;
+}
+
+}  // namespace kentry

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KENTRY_SENSOR_PIPELINE_RULE_ENGINE_H_
+#define KENTRY_SENSOR_PIPELINE_RULE_ENGINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "rules/compile/compiler.h"
+#include "rules/match/evaluator.h"
+#include "rules/match/limiter.h"
+#include "sensor/event/event.h"
+
+namespace kentry {
+
+struct RuleCounters {
+  uint64_t hits = 0;       // events that met the condition, those a limit held back among them
+  uint64_t uncertain = 0;  // of those: a value was cut or not known
+};
+
+// One rule set in force: takes the clauses that the kernel found, finishes what it left, and says
+// what the rules have to say of the event. One thread: the pipeline's.
+class RuleEngine {
+ public:
+  // Compiles; null when `diagnostics` got an error.
+  static std::unique_ptr<RuleEngine> Create(std::shared_ptr<const RuleSet> rules,
+                                            Diagnostics* diagnostics);
+
+  const RuleSet& rules() const { return compiled_->rules(); }
+  CompiledRules& compiled() { return *compiled_; }
+  const CompiledRules& compiled() const { return *compiled_; }
+
+  enum class Result : uint8_t {
+    kNone,   // no rule matches, or its limit holds it back
+    kAlert,  // Describe has something to add
+    kDrop,   // a rule says that the event is not to be exported
+  };
+  // `clauses`: the words of the record, empty for a class that user space judges alone.
+  // `undecided`: the kernel lacked a value, its clauses say too much. Views into `event` are not
+  // kept.
+  Result Judge(const EventView& event, std::span<const uint64_t> clauses, bool undecided,
+               const AncestorSource* ancestors);
+  // Adds the alert's fields to the event that was judged last.
+  void Describe(EventBuilder* event) const;
+
+  // The marks that the rules which matched the event judged last set on its process; those of
+  // uncertain matches are not among them.
+  const std::vector<const RuleMark*>& marks() const { return marks_; }
+
+  // Limits that held back alerts, since the last call.
+  void TakeSuppressed(uint64_t now_ns, std::vector<Limiter::Suppressed>* out) {
+    limiter_.TakeSuppressed(now_ns, out);
+  }
+  void TakeAllSuppressed(std::vector<Limiter::Suppressed>* out) { limiter_.TakeAll(out); }
+  const std::vector<RuleCounters>& counters() const { return counters_; }
+
+ private:
+  RuleEngine(std::unique_ptr<CompiledRules> compiled, std::unique_ptr<Evaluator> evaluator);
+  struct Match {
+    uint32_t rule = 0;
+    bool uncertain = false;
+  };
+  void Consider(uint32_t rule, bool exact);
+  void Text();
+
+  std::unique_ptr<CompiledRules> compiled_;
+  std::unique_ptr<Evaluator> evaluator_;
+  Limiter limiter_;
+  std::vector<RuleCounters> counters_;
+  EventFields fields_;
+  std::vector<Match> matches_;
+  std::vector<const RuleMark*> marks_;
+  std::string message_;
+  // What Describe adds: lists with a NUL behind each entry.
+  std::string names_, severities_, actions_, messages_, tags_, uncertain_;
+  RuleSeverity severity_ = RuleSeverity::kInfo;
+};
+
+}  // namespace kentry
+
+#endif  // KENTRY_SENSOR_PIPELINE_RULE_ENGINE_H_

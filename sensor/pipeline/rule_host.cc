@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/pipeline/rule_host.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "sensor/util/fd.h"
+#include "sensor/util/status.h"
+
+namespace kentry {
+namespace {
+
+// Rule sets that records still in the rings may have been judged by.
+constexpr size_t kEnginesKept = 4;
+// Descriptors that are open at once to look at their inodes.
+constexpr size_t kFilesAtOnce = 256;
+// Looks at the living processes after a change of rules, a second apart.
+constexpr int kLaterPasses = 2;
+// Seconds between looks at the inodes when the kernel has not dropped one.
+constexpr uint32_t kFilesEvery = 10;
+
+ContainerStrings StringsOf(const Cgroup& cgroup) {
+  return {.id = cgroup.container_id,
+          .runtime = RuntimeName(cgroup.runtime),
+          .pod_uid = cgroup.pod_uid.view()};
+}
+
+}  // namespace
+
+RuleEngine* RuleHost::Find(uint32_t epoch) {
+  for (Loaded& loaded : engines_) {
+    if (loaded.epoch == epoch) return loaded.engine.get();
+  }
+  return nullptr;
+}
+
+void RuleHost::TellCgroup(RuleEngine* engine, const Cgroup& cgroup) {
+  std::vector<RowUpdate> updates;
+  const uint32_t value = engine->compiled().CgroupValue(StringsOf(cgroup), &updates);
+  std::vector<RowWrite> rows;
+  rows.reserve(updates.size());
+  for (const RowUpdate& update : updates) rows.push_back({update.index, update.number, update.row});
+  if (value != 0) Count(kernel_.rules().SetCgroup(cgroup.id, value, rows));
+}
+
+void RuleHost::OnCgroup(uint64_t id, bool removed) {
+  RuleEngine* engine = current();
+  if (engine == nullptr || !engine->compiled().asks_for_cgroups()) return;
+  const Cgroup* cgroup = cgroups_.Find(id);
+  if (removed || cgroup == nullptr) {
+    Count(kernel_.rules().ForgetCgroup(id));
+  } else {
+    TellCgroup(engine, *cgroup);
+  }
+  // Ids of cgroups come back after a removal, and a rename changes the container.
+  kernel_.rules().Touch();
+}
+
+absl::Status RuleHost::TellProcesses(const RuleEngine& engine) {
+  std::vector<std::pair<uint32_t, ke_pending>> pending;
+  processes_.ForEach([&](const Process& process) {
+    if (process.exited_ns != 0 || !process.image_known) return;
+    const ke_process& image = process.image;
+    if ((image.flags & (KE_F_BINARY_CUT | KE_F_BINARY_UNSTABLE)) != 0) return;  // undecided
+    ke_pending one{.start_ns = image.start_ns,
+                   .exe_ino = image.exe_ino,
+                   .exe_dev = image.exe_dev,
+                   .flags = image.flags};
+    one.own = engine.compiled().IdsOf(process.Text(image.binary));
+    const Process* parent = processes_.Find(process.parent());
+    if (parent != nullptr) {
+      one.parent = engine.compiled().IdsOf(parent->Text(parent->image.binary));
+    }
+    pending.emplace_back(image.tgid, one);
+  });
+  return kernel_.PendProcesses(pending);
+}
+
+// What some of the known paths, from `from` on, lead to.
+void RuleHost::LookAtFiles(const RuleEngine& engine, size_t from,
+                           std::map<FileKey, ke_ident>* found) {
+  const auto& paths = engine.compiled().known_paths();
+  std::map<uint32_t, ke_ident> by_fd;
+  std::vector<Fd> open_files;
+  for (size_t i = from; i < std::min(paths.size(), from + kFilesAtOnce); ++i) {
+    const std::string& path = paths[i].path.empty() ? "/" : paths[i].path;
+    Fd fd(open(path.c_str(), O_PATH | O_CLOEXEC | (paths[i].directory ? O_DIRECTORY : 0)));
+    if (!fd.valid()) continue;
+    by_fd[static_cast<uint32_t>(fd.get())] =
+        engine.compiled().IdentOf(paths[i].path, paths[i].directory);
+    open_files.push_back(std::move(fd));
+  }
+  if (open_files.empty()) return;
+  const auto files = kernel_.OwnFiles();
+  Count(files.status());
+  if (!files.ok()) return;
+  for (const auto& [fd, key] : *files) {
+    const auto at = by_fd.find(fd);
+    if (at == by_fd.end()) continue;
+    ke_ident& ident = (*found)[{key.ino, key.dev}];
+    // One inode may be a rule's directory and, by another rule, a path of its own.
+    if (at->second.exact != 0) ident.exact = at->second.exact;
+    if (at->second.dir != 0) ident.dir = at->second.dir;
+    if (at->second.prefix != 0) ident.prefix = at->second.prefix;
+  }
+}
+
+// The inodes behind the paths that rules name, as far as they exist and the sensor can see them.
+void RuleHost::TellFiles(const RuleEngine& engine) {
+  std::map<FileKey, ke_ident> now;
+  for (size_t from = 0; from < engine.compiled().known_paths().size(); from += kFilesAtOnce) {
+    LookAtFiles(engine, from, &now);
+  }
+  bool changed = false;
+  for (const auto& [key, ident] : now) {
+    const auto old = files_.find(key);
+    if (old != files_.end() && std::memcmp(&old->second, &ident, sizeof(ident)) == 0) continue;
+    changed = true;
+    Count(kernel_.rules().SetIdent({.ino = key.first, .dev = key.second}, ident));
+  }
+  for (const auto& [key, ident] : files_) {
+    if (now.contains(key)) continue;
+    changed = true;
+    Count(kernel_.rules().ForgetIdent({.ino = key.first, .dev = key.second}));
+  }
+  files_ = std::move(now);
+  if (changed && kernel_.rules().next() == kernel_.rules().epoch()) kernel_.rules().Touch();
+}
+
+void RuleHost::Refresh() {
+  RuleEngine* engine = current();
+  if (engine == nullptr) return;
+  uint64_t dropped = 0;
+  for (int cpu = 0; cpu < kernel_.cpu_count(); ++cpu) {
+    dropped += kernel_.stats(cpu).sites[KE_SITE_IDENT_DROPPED];
+  }
+  if (dropped != files_dropped_ || ++refreshes_ % kFilesEvery == 0) {
+    // The kernel forgets an inode when it is renamed or removed: it is told all again.
+    if (dropped != files_dropped_) files_.clear();
+    files_dropped_ = dropped;
+    TellFiles(*engine);
+  }
+  if (later_passes_ == 0) return;
+  --later_passes_;
+  Count(TellProcesses(*engine));
+}
+
+absl::Status RuleHost::Fill(RuleEngine* engine) {
+  if (engine->compiled().asks_for_cgroups()) {
+    cgroups_.ForEach([&](const Cgroup& cgroup) {
+      if (!cgroup.removed()) TellCgroup(engine, cgroup);
+    });
+  }
+  files_.clear();  // the new epoch's table is empty
+  TellFiles(*engine);
+  return TellProcesses(*engine);
+}
+
+absl::Status RuleHost::Load(std::unique_ptr<RuleEngine> engine,
+                            std::vector<std::pair<std::string, Limiter::Suppressed>>* suppressed) {
+  RETURN_IF_ERROR(kernel_.PrepareRules(engine->compiled().tables()));
+  if (absl::Status status = Fill(engine.get()); !status.ok()) {
+    kernel_.rules().Abandon();
+    return status;
+  }
+  RETURN_IF_ERROR(kernel_.rules().Commit());
+  if (RuleEngine* old = current(); old != nullptr) {
+    std::vector<Limiter::Suppressed> held_back;
+    old->TakeAllSuppressed(&held_back);
+    for (Limiter::Suppressed& one : held_back) {
+      suppressed->emplace_back(old->rules().rules[one.rule].name, std::move(one));
+    }
+  }
+  engines_.push_back({kernel_.rules().epoch(), std::move(engine)});
+  if (engines_.size() > kEnginesKept) engines_.pop_front();
+  // Who was forked while the others were told is undecided, so judged by user space, until the
+  // table has heard of it.
+  later_passes_ = kLaterPasses;
+  return absl::OkStatus();
+}
+
+std::string RuleHost::Aliases(uint32_t epoch, std::string_view path, uint32_t exact,
+                              uint32_t prefix) {
+  const RuleEngine* engine = Find(epoch);
+  std::string aliases;
+  if (engine == nullptr) return aliases;
+  for (const std::string_view name :
+       {engine->compiled().ExactName(exact), engine->compiled().PrefixName(prefix)}) {
+    // A directory above is no other name of what is below it.
+    if (name.empty() || path.starts_with(name)) continue;
+    aliases += name;
+    aliases += '\0';
+  }
+  return aliases;
+}
+
+}  // namespace kentry

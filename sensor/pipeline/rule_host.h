@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KENTRY_SENSOR_PIPELINE_RULE_HOST_H_
+#define KENTRY_SENSOR_PIPELINE_RULE_HOST_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "sensor/kernel/kernel.h"
+#include "sensor/pipeline/rule_engine.h"
+#include "sensor/process/process_table.h"
+#include "sensor/workload/cgroup_table.h"
+
+namespace kentry {
+
+// Keeps the kernel's side of the rules in step with what user space knows: living processes,
+// cgroups, inodes of the paths that rules name. One thread: the pipeline's.
+class RuleHost {
+ public:
+  RuleHost(Kernel* kernel, ProcessTable* processes, const CgroupTable* cgroups)
+      : kernel_(*kernel), processes_(*processes), cgroups_(*cgroups) {}
+
+  // Puts `engine` in force in one step. On an error the rules before stay in force. What the rules
+  // before held back is appended to `suppressed`.
+  absl::Status Load(std::unique_ptr<RuleEngine> engine,
+                    std::vector<std::pair<std::string, Limiter::Suppressed>>* suppressed);
+
+  // The rules that judged an event of this epoch; nullptr: none did.
+  RuleEngine* Find(uint32_t epoch);
+  // The rules in force, or nullptr.
+  RuleEngine* current() { return engines_.empty() ? nullptr : engines_.back().engine.get(); }
+  uint32_t epoch() const { return engines_.empty() ? 0 : engines_.back().epoch; }
+
+  // A cgroup was made, renamed or removed; the table has it already.
+  void OnCgroup(uint64_t id, bool removed);
+  // Once a second: inodes that have changed hands.
+  void Refresh();
+  // Other names of the file as a kStringList, for a record of that epoch.
+  std::string Aliases(uint32_t epoch, std::string_view path, uint32_t exact, uint32_t prefix);
+
+  // Failures to tell the kernel something; what it doesn't know, user space judges.
+  uint64_t errors() const { return errors_; }
+
+ private:
+  using FileKey = std::pair<uint64_t, uint32_t>;  // inode and device
+  struct Loaded {
+    uint32_t epoch = 0;
+    std::unique_ptr<RuleEngine> engine;
+  };
+  absl::Status Fill(RuleEngine* engine);
+  void TellCgroup(RuleEngine* engine, const Cgroup& cgroup);
+  absl::Status TellProcesses(const RuleEngine& engine);
+  void TellFiles(const RuleEngine& engine);
+  void LookAtFiles(const RuleEngine& engine, size_t from, std::map<FileKey, ke_ident>* found);
+  void Count(const absl::Status& status) {
+    if (!status.ok()) ++errors_;
+  }
+
+  Kernel& kernel_;
+  ProcessTable& processes_;
+  const CgroupTable& cgroups_;
+  std::deque<Loaded> engines_;         // oldest first; the last one is in force
+  std::map<FileKey, ke_ident> files_;  // what the kernel was told, by inode and device
+  uint64_t files_dropped_ = 0;         // the kernel's count when files_ was made
+  uint32_t refreshes_ = 0;
+  int later_passes_ = 0;
+  uint64_t errors_ = 0;
+};
+
+}  // namespace kentry
+
+#endif  // KENTRY_SENSOR_PIPELINE_RULE_HOST_H_

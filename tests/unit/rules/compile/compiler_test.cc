@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/compile/compiler.h"
+
+#include "fmt/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "rules/compile/string_key.h"
+#include "rules/parse/load.h"
+
+namespace kentry {
+namespace {
+
+using testing::HasSubstr;
+
+PatternEnds NoEnds(std::string_view) { return {}; }
+
+struct Compiled {
+  std::unique_ptr<CompiledRules> rules;
+  Diagnostics diagnostics;
+};
+
+Compiled Compile(const std::string& rules, const PatternEndsFunction& ends = NoEnds) {
+  LoadResult loaded = ParseRules({{"test.yaml", "rules:\n" + rules}});
+  EXPECT_NE(loaded.rules, nullptr)
+      << (loaded.diagnostics.all().empty() ? "" : loaded.diagnostics.all()[0].message);
+  Compiled compiled;
+  compiled.rules = CompiledRules::Compile(loaded.rules, ends, {1, 2}, &compiled.diagnostics);
+  return compiled;
+}
+
+std::string OpenRule(std::string_view name, std::string_view when) {
+  return fmt::format("  - {{name: {}, on: file.open, when: '{}'}}\n", name, when);
+}
+
+std::string ExecRule(std::string_view name, std::string_view when) {
+  return fmt::format("  - {{name: {}, on: process.exec, when: '{}'}}\n", name, when);
+}
+
+// The row that a dimension has for an id.
+ke_row RowFor(const CompiledRules& rules, ke_rule_class cls, int dim, uint32_t id) {
+  const RuleTables& tables = rules.tables();
+  return tables.rows[tables.index[tables.config.base[cls][dim] + id]];
+}
+
+bool Bit(const ke_row& row, size_t i) { return (row.words[i / 64] >> (i % 64) & 1) != 0; }
+
+TEST(StringKeyTest, DirectoryAndLastPartAreHashedApart) {
+  const __u64 seed[2] = {3, 4};
+  const auto equal = [](ke_string_key a, ke_string_key b) { return a.a == b.a && a.b == b.b; };
+  EXPECT_TRUE(equal(PathKey(seed, "/etc/passwd"), PathKey(seed, "/etc/passwd")));
+  EXPECT_FALSE(equal(PathKey(seed, "/etc/passwd"), PathKey(seed, "/etc/passwe")));
+  EXPECT_FALSE(equal(PathKey(seed, "/a/bc"), PathKey(seed, "/ab/c")));
+  EXPECT_FALSE(equal(DirKey(seed, ""), DirKey(seed, "/")));
+  EXPECT_EQ(DirOf("/etc/passwd"), "/etc");
+  EXPECT_EQ(DirOf("/etc"), "");
+  EXPECT_EQ(BaseOf("/etc/passwd"), "passwd");
+}
+
+TEST(StringKeyTest, SuffixesAreReversedAndBounded) {
+  const SuffixKey key = MakeSuffixKey("abc");
+  EXPECT_EQ(key.bits, 24u);
+  EXPECT_EQ(key.bytes[0], 'c');
+  EXPECT_EQ(key.bytes[2], 'a');
+  EXPECT_EQ(MakeSuffixKey(std::string(200, 'x')).bits, KE_SUFFIX_BYTES * 8u);
+  EXPECT_EQ(PrefixKey(std::string(600, 'x')).bits, (KE_PREFIX_BYTES - 1) * 8u);
+}
+
+TEST(CompilerTest, AlternativesBecomeClausesAndParallelOnesStayTogether) {
+  const Compiled compiled =
+      Compile(ExecRule("two", "process.binary == \"/a\" || process.uid == 3") +
+              ExecRule("one", "process.binary in [\"/a\", \"/b\"] && process.uid == 3"));
+  ASSERT_NE(compiled.rules, nullptr);
+  const std::vector<Clause>& clauses = compiled.rules->clauses(KE_RC_EXEC);
+  ASSERT_EQ(clauses.size(), 3u);
+  EXPECT_EQ(clauses[0].rule, 0u);
+  EXPECT_EQ(clauses[1].rule, 0u);
+  EXPECT_EQ(clauses[2].rule, 1u);
+  for (const Clause& clause : clauses) EXPECT_TRUE(clause.exact);
+}
+
+TEST(CompilerTest, WhatTheKernelCantDecideIsLeftOut) {
+  const Compiled compiled = Compile(
+      ExecRule("rest", "process.binary == \"/a\" && process.args.exists(a, a.contains(\"x\"))"));
+  const std::vector<Clause>& clauses = compiled.rules->clauses(KE_RC_EXEC);
+  ASSERT_EQ(clauses.size(), 1u);
+  EXPECT_FALSE(clauses[0].exact);
+  EXPECT_EQ(clauses[0].conditions.size(), 1u);
+  EXPECT_EQ(compiled.diagnostics.warnings(), 0u);
+}
+
+TEST(CompilerTest, ARuleWithNothingForTheKernelIsWarnedAbout) {
+  const Compiled compiled =
+      Compile(ExecRule("all", "process.args.exists(a, a == \"x\") || process.uid == 0"));
+  ASSERT_NE(compiled.rules, nullptr);
+  ASSERT_EQ(compiled.diagnostics.warnings(), 1u);
+  EXPECT_THAT(compiled.diagnostics.all()[0].message, HasSubstr("nothing to decide"));
+}
+
+TEST(CompilerTest, TooManyClausesNameTheLargestRules) {
+  std::string rules;
+  for (int i = 0; i < 40; ++i) {
+    std::string when = "process.uid == 0";
+    for (int j = 1; j < 30; ++j)
+      when += fmt::format(" || process.uid == {} && process.gid == 1", j);
+    rules += ExecRule(fmt::format("rule-{}", i), when);
+  }
+  const Compiled compiled = Compile(rules);
+  EXPECT_EQ(compiled.rules, nullptr);
+  ASSERT_EQ(compiled.diagnostics.errors(), 1u);
+  EXPECT_THAT(compiled.diagnostics.all()[0].message, HasSubstr("1200 clauses; 1024 fit"));
+  EXPECT_THAT(compiled.diagnostics.all()[0].message, HasSubstr("\"rule-0\" (30)"));
+}
+
+TEST(CompilerTest, NegationStandsInTheRowOfNone) {
+  const Compiled compiled =
+      Compile(ExecRule("is", "process.binary == \"/a\"") +
+              ExecRule("not", "process.binary != \"/a\"") + ExecRule("other", "process.uid == 0"));
+  const uint32_t id = compiled.rules->IdsOf("/a").exact;
+  ASSERT_NE(id, 0u);
+  const ke_row none = RowFor(*compiled.rules, KE_RC_EXEC, KE_DIM_OWN_EXACT, 0);
+  const ke_row named = RowFor(*compiled.rules, KE_RC_EXEC, KE_DIM_OWN_EXACT, id);
+  EXPECT_FALSE(Bit(none, 0));
+  EXPECT_TRUE(Bit(none, 1));
+  EXPECT_TRUE(Bit(none, 2));
+  EXPECT_TRUE(Bit(named, 0));
+  EXPECT_FALSE(Bit(named, 1));
+  EXPECT_TRUE(Bit(named, 2));
+}
+
+TEST(CompilerTest, APrefixHoldsForLongerOnes) {
+  const Compiled compiled = Compile(OpenRule("etc", "file.path.startsWith(\"/etc/\")") +
+                                    OpenRule("ssh", "file.path.startsWith(\"/etc/ssh/\")") +
+                                    ExecRule("x", "process.binary.startsWith(\"/etc/\")"));
+  const uint32_t ssh = compiled.rules->IdsOf("/etc/ssh/key").prefix;
+  const uint32_t etc = compiled.rules->IdsOf("/etc/x").prefix;
+  ASSERT_NE(ssh, etc);
+  EXPECT_TRUE(Bit(RowFor(*compiled.rules, KE_RC_OPEN, KE_DIM_FILE_PREFIX, ssh), 0));
+  EXPECT_TRUE(Bit(RowFor(*compiled.rules, KE_RC_OPEN, KE_DIM_FILE_PREFIX, ssh), 1));
+  EXPECT_FALSE(Bit(RowFor(*compiled.rules, KE_RC_OPEN, KE_DIM_FILE_PREFIX, etc), 1));
+  EXPECT_EQ(compiled.rules->IdsOf("/usr").prefix, 0u);
+}
+
+TEST(CompilerTest, NumbersAreCutWhereAComparisonChanges) {
+  const Compiled compiled =
+      Compile(ExecRule("users", "process.uid >= 1000 && process.uid < 60000"));
+  const RuleTables& tables = compiled.rules->tables();
+  ASSERT_EQ(tables.config.numbers_used, 1u);
+  // What a value's longest entry says.
+  const auto holds = [&](uint32_t value) {
+    uint32_t best_bits = 0;
+    uint32_t id = 0;
+    for (const auto& [key, entry] : tables.numbers) {
+      const uint32_t bits = key.bits - 32;
+      const uint32_t start = static_cast<uint32_t>(key.bytes[4]) << 24 |
+                             static_cast<uint32_t>(key.bytes[5]) << 16 |
+                             static_cast<uint32_t>(key.bytes[6]) << 8 | key.bytes[7];
+      if (bits != 0 && (start ^ value) >> (32 - bits) != 0) continue;
+      if (bits >= best_bits) id = entry;
+      best_bits = std::max(best_bits, bits);
+    }
+    return Bit(RowFor(*compiled.rules, KE_RC_EXEC, KE_DIM_NUMBER, id), 0);
+  };
+  for (const uint32_t value : {1000u, 1001u, 4096u, 59999u}) EXPECT_TRUE(holds(value)) << value;
+  for (const uint32_t value : {0u, 999u, 60000u, 0xffffffffu}) EXPECT_FALSE(holds(value)) << value;
+}
+
+TEST(CompilerTest, ALiteralEndOfAPatternIsTheKernels) {
+  const auto ends = [](std::string_view) { return PatternEnds{.prefix = "/srv/"}; };
+  const Compiled compiled = Compile(OpenRule("re", "file.path.matches(\"^/srv/[a-z]+$\")"), ends);
+  const std::vector<Clause>& clauses = compiled.rules->clauses(KE_RC_OPEN);
+  ASSERT_EQ(clauses.size(), 1u);
+  EXPECT_FALSE(clauses[0].exact);
+  ASSERT_EQ(clauses[0].conditions.size(), 1u);
+  EXPECT_EQ(clauses[0].conditions[0].kind, KernelCondition::Kind::kPrefix);
+  // The negation of more than the pattern would be less than its negation.
+  const Compiled negated = Compile(OpenRule("re", "!file.path.matches(\"^/srv/[a-z]+$\")"), ends);
+  EXPECT_TRUE(negated.rules->clauses(KE_RC_OPEN)[0].conditions.empty());
+}
+
+TEST(CompilerTest, LongConstantsAreDecidedAsFarAsTheyGo) {
+  const std::string tail(100, 'x');
+  const Compiled compiled = Compile(OpenRule("long", "file.path.endsWith(\"/" + tail + "\")"));
+  const Clause& clause = compiled.rules->clauses(KE_RC_OPEN)[0];
+  EXPECT_FALSE(clause.exact);
+  EXPECT_EQ(clause.conditions[0].strings[0].size(), size_t{KE_SUFFIX_BYTES});
+}
+
+TEST(CompilerTest, ContainersOfOneKindShareAValue) {
+  Compiled compiled = Compile(ExecRule("in", "container.id != \"\"") +
+                              ExecRule("docker", "container.runtime == \"docker\""));
+  ASSERT_TRUE(compiled.rules->asks_for_cgroups());
+  std::vector<RowUpdate> updates;
+  const uint32_t host = compiled.rules->CgroupValue({}, &updates);
+  const uint32_t one = compiled.rules->CgroupValue({.id = "a", .runtime = "docker"}, &updates);
+  EXPECT_EQ(compiled.rules->CgroupValue({.id = "b", .runtime = "docker"}, &updates), one);
+  const uint32_t other = compiled.rules->CgroupValue({.id = "c", .runtime = "crio"}, &updates);
+  EXPECT_NE(host, 0u);
+  EXPECT_NE(host, one);
+  EXPECT_NE(one, other);
+  ASSERT_EQ(updates.size(), 3u);
+  EXPECT_FALSE(Bit(updates[0].row, 0));
+  EXPECT_TRUE(Bit(updates[1].row, 0));
+  EXPECT_TRUE(Bit(updates[1].row, 1));
+  EXPECT_FALSE(Bit(updates[2].row, 1));
+}
+
+TEST(CompilerTest, ClassesWithoutAFilterAreListed) {
+  const Compiled compiled = Compile("  - {name: gone, on: process.exit, when: 'exit.code == 3'}\n");
+  EXPECT_EQ(compiled.rules->RulesOf(EventClass::kProcessExit), std::vector<uint32_t>{0});
+  EXPECT_EQ(compiled.rules->tables().config.classes, 0u);
+}
+
+TEST(CompilerTest, FilesAndDirectoriesToLookUpAreKnown) {
+  const Compiled compiled = Compile(OpenRule("a", "file.path == \"/etc/shadow\"") +
+                                    OpenRule("b", "file.path.startsWith(\"/srv/x/\")"));
+  std::vector<std::string> known;
+  for (const auto& path : compiled.rules->known_paths()) {
+    known.push_back(path.path + (path.directory ? "/" : ""));
+  }
+  EXPECT_THAT(known, testing::UnorderedElementsAre("/etc/shadow", "/etc/", "/srv/x/"));
+  EXPECT_EQ(compiled.rules->ExactName(compiled.rules->IdentOf("/etc/shadow", false).exact),
+            "/etc/shadow");
+  EXPECT_EQ(compiled.rules->PrefixName(compiled.rules->IdentOf("/srv/x", true).prefix), "/srv/x/");
+}
+
+}  // namespace
+}  // namespace kentry

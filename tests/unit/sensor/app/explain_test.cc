@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/app/explain.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "rules/parse/load.h"
+
+namespace kentry {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+
+std::unique_ptr<RuleEngine> Engine(const std::string& yaml) {
+  LoadResult loaded = ParseRules({{"test.yaml", yaml}});
+  EXPECT_NE(loaded.rules, nullptr)
+      << (loaded.diagnostics.all().empty() ? "" : loaded.diagnostics.all()[0].message);
+  Diagnostics diagnostics;
+  return RuleEngine::Create(loaded.rules, &diagnostics);
+}
+
+constexpr char kSet[] = R"yaml(rule_set: shop
+rules:
+  - {name: whole, on: process.exec, when: 'process.binary == "/a" && process.uid == 0'}
+  - {name: rest, on: process.exec, when: 'process.binary == "/bin/sh" && "-c" in process.args'}
+  - {name: pattern, on: process.exec, when: 'process.binary.matches("^/opt/[a-z]+$")'}
+  - {name: ours, on: file.open, when: 'file.path.startsWith("/srv/") && process.uid == 5'}
+  - {name: ends, on: process.exit, when: 'exit.code == 1'}
+  - {name: "off", on: file.open, when: 'file.path == "/etc/shadow"', enabled: false}
+)yaml";
+
+// The part of the text about one rule.
+std::string About(const std::string& text, const std::string& rule) {
+  const size_t begin = text.find(rule + "  ");
+  if (begin == std::string::npos) return "";
+  return text.substr(begin, text.find("\n\n", begin) - begin);
+}
+
+// The line of the text in which `part` stands.
+std::string LineWith(const std::string& text, const std::string& part) {
+  const size_t at = text.find(part);
+  if (at == std::string::npos) return "";
+  const size_t begin = text.rfind('\n', at) + 1;
+  return text.substr(begin, text.find('\n', at) - begin);
+}
+
+TEST(ExplainTest, SaysOfEachComparisonWhereItIsDecided) {
+  const auto engine = Engine(kSet);
+  ASSERT_NE(engine, nullptr);
+  const std::string text = ExplainText(*engine, false);
+  const std::string whole = About(text, "whole");
+  EXPECT_THAT(whole, HasSubstr("process.exec, by raw tracepoint sched_process_exec"));
+  EXPECT_THAT(LineWith(whole, "process.binary == \"/a\""), HasSubstr("in the kernel, once"));
+  EXPECT_THAT(LineWith(whole, "process.uid == 0"), HasSubstr("in the kernel, once a process"));
+  EXPECT_THAT(whole, HasSubstr("=> decided in the kernel alone"));
+
+  const std::string rest = About(text, "rest");
+  EXPECT_THAT(LineWith(rest, "\"-c\" in process.args"), HasSubstr("  in user space"));
+  EXPECT_THAT(rest, HasSubstr("=> user space finishes what the kernel lets through"));
+
+  EXPECT_THAT(LineWith(About(text, "pattern"), "matches"), HasSubstr("as far as it goes"));
+
+  const std::string ours = About(text, "ours");
+  EXPECT_THAT(ours, HasSubstr("file.open, by fentry security_file_open"));
+  EXPECT_THAT(LineWith(ours, "file.path"), HasSubstr("in the kernel, at each event"));
+  EXPECT_THAT(LineWith(ours, "process.uid == 5"), HasSubstr("in the kernel, once a process"));
+}
+
+TEST(ExplainTest, ClassOfUserSpaceAndDisabledRuleAreSaidToBeSuch) {
+  const auto engine = Engine(kSet);
+  ASSERT_NE(engine, nullptr);
+  const std::string text = ExplainText(*engine, false);
+  EXPECT_THAT(About(text, "ends"),
+              HasSubstr("=> every event of the class is judged by user space"));
+  const std::string off = About(text, "off");
+  EXPECT_THAT(off, HasSubstr("  disabled"));
+  EXPECT_THAT(off, Not(HasSubstr("=>")));
+}
+
+TEST(ExplainTest, RuleThatNoProcessIsFreeOfIsNamedOnce) {
+  EXPECT_THAT(ExplainText(*Engine(kSet), false),
+              HasSubstr("clauses: process.exec 3 of 1024, file.open 1 of 1024\n"
+                        "an open of a process that no rule concerns: one look at its mask"));
+  const auto engine = Engine(R"yaml(rules:
+  - name: all
+    on: file.open
+    when: 'file.path == "/etc/shadow" || (file.path == "/etc/passwd" && file.write)'
+  - {name: not-mine, on: file.open, when: 'file.path == "/a" && process.binary != "/b"'}
+  - {name: mine, on: file.open, when: 'file.path == "/a" && process.binary == "/b"'}
+)yaml");
+  ASSERT_NE(engine, nullptr);
+  const std::string text = ExplainText(*engine, false);
+  EXPECT_THAT(text, HasSubstr("every process is concerned by 2 of the rules on file.open"));
+  EXPECT_THAT(text, testing::EndsWith(":\n  all\n  not-mine\n"));
+  EXPECT_EQ(json::parse(ExplainJson(*engine)).at("concern_every_process"),
+            (json{"all", "not-mine"}));
+}
+
+TEST(ExplainTest, SetWithoutOpensSaysThatTheyCostNothing) {
+  const auto engine = Engine(R"yaml(rules:
+  - {name: a, on: process.exec, when: 'process.binary == "/a"'}
+)yaml");
+  ASSERT_NE(engine, nullptr);
+  EXPECT_THAT(ExplainText(*engine, false),
+              testing::EndsWith("no rule asks for file.open: opens are not hooked and cost "
+                                "nothing\n"));
+}
+
+TEST(ExplainTest, ColorsOnlyWhenAskedFor) {
+  const auto engine = Engine(kSet);
+  ASSERT_NE(engine, nullptr);
+  EXPECT_THAT(ExplainText(*engine, false), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(ExplainText(*engine, true), HasSubstr("\x1b[1mwhole\x1b[0m  process.exec"));
+}
+
+TEST(ExplainTest, JsonSaysTheSame) {
+  const auto engine = Engine(kSet);
+  ASSERT_NE(engine, nullptr);
+  const json parsed = json::parse(ExplainJson(*engine));
+  EXPECT_EQ(parsed.at("rule_set"), "shop");
+  EXPECT_EQ(parsed.at("revision"), engine->rules().revision);
+  const json& rules = parsed.at("rules");
+  ASSERT_EQ(rules.size(), 6u);
+  EXPECT_EQ(rules[0].at("name"), "whole");
+  EXPECT_EQ(rules[0].at("class"), "process.exec");
+  EXPECT_EQ(rules[0].at("enabled"), true);
+  EXPECT_EQ(rules[0].at("guarantee"), "decided in the kernel alone");
+  const auto decided = [&rules](size_t rule) {
+    std::vector<std::string> where;
+    for (const json& condition : rules[rule].at("conditions"))
+      where.push_back(condition["decided"]);
+    return where;
+  };
+  EXPECT_EQ(rules[0].at("conditions")[0].at("condition"), "process.binary == \"/a\"");
+  EXPECT_THAT(decided(0), testing::ElementsAre("kernel_process", "kernel_process"));
+  EXPECT_THAT(decided(1), testing::ElementsAre("kernel_process", "user_space"));
+  EXPECT_THAT(decided(2), testing::ElementsAre("kernel_partly"));
+  EXPECT_THAT(decided(3), testing::ElementsAre("kernel_event", "kernel_process"));
+  EXPECT_THAT(decided(4), testing::IsEmpty());
+  EXPECT_EQ(rules[5].at("enabled"), false);
+  EXPECT_EQ(parsed.at("concern_every_process"), json::array());
+}
+
+TEST(ExplainTest, HostileConditionCannotLeaveItsLineOrItsString) {
+  const auto engine = Engine(R"yaml(rules:
+  - {name: a, on: process.exec, when: 'process.binary == "/a\x1b[2J\n\xff\""'}
+)yaml");
+  ASSERT_NE(engine, nullptr);
+  const std::string text = ExplainText(*engine, false);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.find('\xff'), std::string::npos);
+  EXPECT_THAT(LineWith(text, "/a"), HasSubstr("in the kernel, once a process"));
+  EXPECT_TRUE(json::accept(ExplainJson(*engine)));
+}
+
+}  // namespace
+}  // namespace kentry

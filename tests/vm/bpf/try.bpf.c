@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The filter over records that user space made up: run by BPF_PROG_TEST_RUN, attached nowhere. What
+ * hooks read from the kernel comes from a map; from there on it is their code. An open is judged as
+ * open__fentry judges one that its caches don't know.
+ */
+#include "bpf/lib/open.h" /* has the kernel's types: first */
+
+#include "tests/vm/bpf/try.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, KE_TRY_RECORDS);
+  __type(key, __u32);
+  __type(value, struct ke_try_in);
+} ke_try_in SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, KE_TRY_RECORDS);
+  __type(key, __u32);
+  __type(value, struct ke_try_out);
+} ke_try_out SEC(".maps");
+
+/* Records of ke_try_in to judge. */
+__u32 ke_try_count = 0;
+
+/* The walker as path__walk leaves it. */
+static __always_inline void try__walk(struct ke_walk* walk, const __u8* text, __u32 text_len,
+                                      __u32 base) {
+  __u64 len = ke_bound(text_len, KE_PATH_MAX);
+  __u64 off = ke_bound(KE_PATH_MAX - len, KE_PATH_MAX);
+  bpf_probe_read_kernel(&walk->path[off], len, text);
+  walk->off = off;
+  walk->base = base;
+}
+
+/* The filter's process, as an exec and later events see it. */
+__weak __noinline int try__subject(__u32 i) {
+  __u32 slot = open__slot(0);
+  struct ke_try_in* in = bpf_map_lookup_elem(&ke_try_in, &i);
+  struct ke_try_out* out = bpf_map_lookup_elem(&ke_try_out, &i);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
+  struct ke_rule_control* control = rules__control();
+  if (!in || !out || !f || !walk || !control) return 0;
+  __u32 epoch = KE_STAMP_EPOCH(control->stamp);
+  __u32 at = epoch & 1;
+  __builtin_memset(&f->proc, 0, sizeof(f->proc));
+  try__walk(walk, in->parent, in->parent_len, in->parent_base);
+  out->parent_told = string__ids(slot, at);
+  f->proc.parent[at] = out->parent = f->ids;
+  try__walk(walk, in->binary, in->binary_len, in->binary_base);
+  out->own_told = string__ids(slot, at);
+  f->proc.own[at] = out->own = f->ids;
+  bool told = out->own_told && out->parent_told && !(in->how & KE_TRY_STALE);
+  f->proc.epoch[at] = told ? epoch : 0;
+  f->proc.flags = in->flags & KE_F_IMAGE;
+  /* A process of which there is nothing to remember has no entry, unless nobody knows. */
+  f->proc.start_ns = !proc__empty(&f->proc) || !told;
+  __builtin_memcpy(f->numbers, in->numbers, sizeof(in->numbers));
+  __builtin_memcpy(f->words, in->words, sizeof(in->words));
+  f->cgroup_id = in->cgroup_id;
+  return 1;
+}
+
+/* What open__fentry does, its caches cold. */
+__weak __noinline int try__open(__u32 i) {
+  __u32 cpu = 0;
+  __u32 slot = open__slot(cpu);
+  struct ke_try_in* in = bpf_map_lookup_elem(&ke_try_in, &i);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
+  struct ke_rule_control* control = rules__control();
+  struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+  struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &cpu);
+  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &cpu);
+  if (!in || !f || !walk || !control || !st || !who || !dir) return 0;
+  __builtin_memset(st, 0, sizeof(*st));
+  st->stamp = control->stamp;
+  st->at = KE_STAMP_EPOCH(control->stamp) & 1;
+  if (!filter__process(slot, st->at, KE_RC_OPEN)) return 0;
+  row__copy(&who->row, &f->acc);
+  who->undecided = f->undecided;
+  st->name = (__u64)&in->path[ke_bound(in->name_off, KE_PATH_MAX)];
+  st->name_len = in->name_len;
+  try__walk(walk, in->path, in->dir_len, 0);
+  dir__judge(cpu);
+  if (in->how & KE_TRY_CUT) dir->flags = KE_DIR_UNSURE;
+  if (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && !open__hint(st))) return 0;
+  try__walk(walk, in->path, in->walk_len, in->name_len);
+  st->walked = 1;
+  st->walk = in->how & KE_TRY_CUT ? KE_WALK_CUT : KE_WALK_DONE;
+  st->access = in->access;
+  return open__judge(cpu);
+}
+
+__weak __noinline int try__record(__u32 i) {
+  __u32 slot = open__slot(0);
+  struct ke_try_in* in = bpf_map_lookup_elem(&ke_try_in, &i);
+  struct ke_try_out* out = bpf_map_lookup_elem(&ke_try_out, &i);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  struct ke_rule_control* control = rules__control();
+  if (!in || !out || !f || !control || !try__subject(i)) return 0;
+  __u32 at = KE_STAMP_EPOCH(control->stamp) & 1;
+  __u32 class = in->cls;
+  out->any = class == KE_RC_OPEN ? try__open(i) : filter__process(slot, at, class);
+  out->undecided = f->undecided;
+  row__copy(&out->clauses, &f->acc);
+  return 1;
+}
+
+/* A classifier that looks at no packet: of the types that can be run like this, 5.10 complains
+ * about raw tracepoints, whose maps it wants preallocated. */
+SEC("tc")
+int try__run(struct __sk_buff* skb) {
+  __u32 count = ke_try_count;
+  __u32 done = 0;
+  for (__u32 i = 0; i < KE_TRY_RECORDS; i++) {
+    if (i >= count) break;
+    done += try__record(i);
+  }
+  return done;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random rule sets and records for the differential test, and simpler ones of a case that fails.
+#ifndef KENTRY_TESTS_VM_DIFFERENTIAL_CASE_H_
+#define KENTRY_TESTS_VM_DIFFERENTIAL_CASE_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bpf/abi/rules.h"
+#include "sensor/event/event.h"
+
+namespace kentry::vm {
+
+inline constexpr size_t kTryNameMax = 255;  // bytes of one part of a path
+
+// A condition before it is text: so that it can be taken apart.
+struct TryCondition {
+  enum class Kind : uint8_t { kLeaf, kAnd, kOr, kNot };
+  Kind kind = Kind::kLeaf;
+  // kLeaf: `before`, the strings as constants (in brackets when `list`), `after`.
+  std::string before;
+  std::vector<std::string> strings;
+  bool list = false;
+  std::string after;
+  std::vector<TryCondition> parts;
+
+  std::string Text() const;
+};
+
+struct TryRule {
+  EventClass on = EventClass::kFileOpen;
+  TryCondition when;
+};
+
+struct TryContainer {
+  std::string id;  // "" = a cgroup of the host
+  std::string runtime;
+  std::string pod_uid;
+  bool told = true;  // to the kernel
+};
+
+// What the kernel reads of an event, and what user space knows of it.
+struct TryRecord {
+  EventClass cls = EventClass::kFileOpen;
+  std::string binary;
+  std::string parent;  // "" = it has none
+  std::string path;    // of the file
+  std::string script;
+  std::string args;  // a string list
+  std::array<uint32_t, KE_NUM_MAX> numbers{};
+  std::array<uint64_t, 5> caps{};  // by ke_word
+  uint32_t flags = 0;              // KE_F_*
+  uint32_t access = 0;
+  size_t container = 0;  // in TryCase::containers
+  bool stale = false;    // the kernel's ids of the process are of another epoch
+  bool cut = false;      // the file's path could not be read whole
+
+  // What it is for the evaluator; valid until the builder is used again.
+  EventView Event(const TryContainer& where, EventBuilder* builder) const;
+  std::string Describe(const TryContainer& where) const;
+};
+
+struct TryCase {
+  std::vector<TryRule> rules;
+  std::vector<TryContainer> containers;
+  std::vector<TryRecord> records;
+
+  std::string Yaml() const;
+};
+
+// One of the random cases: `rules` at most.
+TryCase MakeCase(uint64_t seed, size_t rules, size_t records);
+
+// Whether the kernel could have such a path.
+bool IsPath(std::string_view text);
+
+// The smallest case found for which `fails` stays true; it is asked `tries` times at most.
+TryCase Shrink(TryCase given, const std::function<bool(const TryCase&)>& fails, int tries);
+
+}  // namespace kentry::vm
+
+#endif  // KENTRY_TESTS_VM_DIFFERENTIAL_CASE_H_

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/vm/differential_kernel.h"
+
+#include <bpf/bpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "fmt/format.h"
+#include "ke_try.skel.h"
+#include "sensor/kernel/host.h"
+#include "sensor/kernel/libbpf_log.h"
+#include "sensor/kernel/object.h"
+#include "sensor/kernel/rule_loader.h"
+#include "sensor/util/status.h"
+
+namespace kentry::vm {
+namespace {
+
+using Skeleton = std::unique_ptr<ke_try, Destroy<&ke_try::destroy>>;
+
+// Elements of a map, in memory of this process.
+template <typename T>
+absl::StatusOr<T*> MapArray(const bpf_map* map) {
+  const auto page = static_cast<size_t>(getpagesize());
+  const size_t bytes = (sizeof(T) * KE_TRY_RECORDS + page - 1) / page * page;
+  void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+  if (at == MAP_FAILED) return ErrnoError(errno, "map the records");
+  return static_cast<T*>(at);
+}
+
+uint32_t CopyPath(const std::string& text, __u8* to) {
+  std::memcpy(to, text.data(), std::min<size_t>(text.size(), KE_PATH_MAX));
+  return static_cast<uint32_t>(text.size());
+}
+
+uint32_t BaseLength(const std::string& path) {
+  return static_cast<uint32_t>(path.size() - (path.rfind('/') + 1));
+}
+
+void Fill(const TryRecord& record, ke_try_in* in) {
+  *in = {};
+  in->cls = record.cls == EventClass::kFileOpen ? KE_RC_OPEN : KE_RC_EXEC;
+  std::copy(record.numbers.begin(), record.numbers.end(), in->numbers);
+  std::copy(record.caps.begin(), record.caps.end(), in->words);
+  // Later events have of the image what its exec left in ke_procs.
+  const bool open = in->cls == KE_RC_OPEN;
+  in->words[KE_WORD_IMAGE] = open ? record.flags & KE_F_IMAGE : record.flags;
+  in->flags = record.flags;
+  in->access = record.access;
+  in->cgroup_id = record.container + 1;
+  in->how = (record.stale ? KE_TRY_STALE : 0) | (record.cut ? KE_TRY_CUT : 0);
+  in->binary_len = CopyPath(record.binary, in->binary);
+  in->binary_base = BaseLength(record.binary);
+  in->parent_len = CopyPath(record.parent, in->parent);
+  in->parent_base = BaseLength(record.parent);
+  in->walk_len = CopyPath(record.path, in->path);
+  if (record.path == "/") {
+    // The root is its own parent, and its name is the slash.
+    in->name_len = 1;
+    in->walk_len = 0;
+    return;
+  }
+  in->name_len = BaseLength(record.path);
+  in->name_off = in->walk_len - in->name_len;
+  in->dir_len = in->name_off - 1;
+}
+
+}  // namespace
+
+class TryKernel::Impl {
+ public:
+  Skeleton skeleton_;
+  RuleLoader loader_;
+  ke_try_in* in_ = nullptr;
+  ke_try_out* out_ = nullptr;
+};
+
+TryKernel::TryKernel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TryKernel::~TryKernel() = default;
+
+absl::StatusOr<std::unique_ptr<TryKernel>> TryKernel::Load() {
+  RaiseMemlock();
+  LibbpfLog log;
+  auto impl = std::make_unique<Impl>();
+  impl->skeleton_ = Skeleton(ke_try::open());
+  if (impl->skeleton_ == nullptr) return ErrnoError(errno, "open the test's BPF object");
+  for (const bpf_map* map : {impl->skeleton_->maps.ke_walks, impl->skeleton_->maps.ke_filters}) {
+    bpf_map__set_max_entries(const_cast<bpf_map*>(map), 2);
+  }
+  const int err = ke_try::load(impl->skeleton_.get());
+  if (err != 0) {
+    return absl::InternalError(
+        fmt::format("the kernel refuses the test's program: {}\n{}", ErrnoText(err), log.text()));
+  }
+  ASSIGN_OR_RETURN(impl->in_, MapArray<ke_try_in>(impl->skeleton_->maps.ke_try_in));
+  ASSIGN_OR_RETURN(impl->out_, MapArray<ke_try_out>(impl->skeleton_->maps.ke_try_out));
+  RETURN_IF_ERROR(impl->loader_.Attach(impl->skeleton_->obj));
+  return std::unique_ptr<TryKernel>(new TryKernel(std::move(impl)));
+}
+
+absl::Status TryKernel::SetRules(CompiledRules& rules, std::span<const TryContainer> containers) {
+  RETURN_IF_ERROR(impl_->loader_.Prepare(rules.tables()));
+  for (size_t i = 0; i < containers.size(); ++i) {
+    const TryContainer& container = containers[i];
+    if (!container.told || !rules.asks_for_cgroups()) continue;
+    std::vector<RowUpdate> updates;
+    const uint32_t value = rules.CgroupValue(
+        {.id = container.id, .runtime = container.runtime, .pod_uid = container.pod_uid}, &updates);
+    std::vector<RowWrite> rows;
+    for (const RowUpdate& update : updates) {
+      rows.push_back({.index = update.index, .number = update.number, .row = update.row});
+    }
+    RETURN_IF_ERROR(impl_->loader_.SetCgroup(i + 1, value, rows));
+  }
+  return impl_->loader_.Commit();
+}
+
+absl::StatusOr<std::vector<ke_try_out>> TryKernel::Judge(std::span<const TryRecord> records) {
+  std::vector<ke_try_out> judged;
+  while (!records.empty()) {
+    const size_t count = std::min<size_t>(records.size(), KE_TRY_RECORDS);
+    for (size_t i = 0; i < count; ++i) Fill(records[i], &impl_->in_[i]);
+    impl_->skeleton_->bss->ke_try_count = static_cast<uint32_t>(count);
+    std::array<uint8_t, 64> packet{};  // there must be one
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
+    options.data_in = packet.data();
+    options.data_size_in = packet.size();
+    options.repeat = 1;
+    const int fd = bpf_program__fd(impl_->skeleton_->progs.try__run);
+    if (bpf_prog_test_run_opts(fd, &options) != 0) return ErrnoError(errno, "run the program");
+    if (options.retval != count) {
+      return absl::InternalError(
+          fmt::format("the program judged {} of {} records", options.retval, count));
+    }
+    judged.insert(judged.end(), impl_->out_, impl_->out_ + count);
+    records = records.subspan(count);
+  }
+  return judged;
+}
+
+}  // namespace kentry::vm

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel's filter against the user-space evaluator, which is the reference: random rule sets
+// and records, judged by both. A case is found again with KENTRY_SEED=its seed.
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+
+#include "fmt/format.h"
+#include "gtest/gtest.h"
+#include "rules/match/evaluator.h"
+#include "rules/match/regex_hints.h"
+#include "rules/parse/load.h"
+#include "tests/vm/differential_case.h"
+#include "tests/vm/differential_kernel.h"
+#include "tests/vm/live_sensor.h"
+#include "tests/vm/raw_sensor.h"
+
+namespace kentry::vm {
+namespace {
+
+constexpr size_t kRules = 40;
+constexpr size_t kRecords = 2 * KE_TRY_RECORDS;
+constexpr int kPairs = 20'000;
+constexpr int kPairsFull = 150'000;
+constexpr int kShrinkTries = 250;
+constexpr uint64_t kUsualSeed = 20'261'123;
+
+// A rule set, compiled for both.
+struct Both {
+  std::shared_ptr<const RuleSet> rules;
+  std::unique_ptr<Evaluator> evaluator;
+  std::unique_ptr<CompiledRules> compiled;
+  std::string why;  // why not
+};
+
+std::string Text(const Diagnostics& diagnostics) {
+  std::string text;
+  for (const Diagnostic& diagnostic : diagnostics.all()) {
+    if (diagnostic.kind != Diagnostic::Kind::kError) continue;
+    text += fmt::format("{}:{} {}\n", diagnostic.at.line, diagnostic.at.column, diagnostic.message);
+  }
+  return text;
+}
+
+Both Compile(const TryCase& given) {
+  Both both;
+  LoadResult loaded = ParseRules({{"random.yaml", given.Yaml()}});
+  both.rules = loaded.rules;
+  if (both.rules == nullptr) {
+    both.why = Text(loaded.diagnostics);
+    return both;
+  }
+  auto evaluator = Evaluator::Create(both.rules);
+  if (!evaluator.ok()) {
+    both.why = evaluator.status().ToString();
+    return both;
+  }
+  both.evaluator = *std::move(evaluator);
+  const auto ends = [](std::string_view pattern) {
+    RegexHint hint = HintOf(pattern);
+    return PatternEnds{.prefix = std::move(hint.prefix), .suffix = std::move(hint.suffix)};
+  };
+  constexpr std::array<uint64_t, 2> kHashSeed = {0x1234567890abcdef, 0xfedcba0987654321};
+  both.compiled = CompiledRules::Compile(both.rules, ends, kHashSeed, &loaded.diagnostics);
+  if (both.compiled == nullptr) both.why = Text(loaded.diagnostics);
+  return both;
+}
+
+// What the kernel says of one rule: a clause of it holds; one holds that needs nobody else.
+struct Verdict {
+  bool maybe = false;
+  bool certain = false;
+};
+
+std::vector<Verdict> Verdicts(const CompiledRules& compiled, const TryRecord& record,
+                              const ke_try_out& out) {
+  std::vector<Verdict> verdicts(compiled.rules().rules.size());
+  if (out.any == 0) return verdicts;
+  const auto& clauses = compiled.clauses(*KernelClass(record.cls));
+  for (size_t i = 0; i < clauses.size(); ++i) {
+    if ((out.clauses.words[i / 64] >> (i % 64) & 1) == 0) continue;
+    Verdict& verdict = verdicts[clauses[i].rule];
+    verdict.maybe = true;
+    verdict.certain |= clauses[i].exact && out.undecided == 0;
+  }
+  return verdicts;
+}
+
+struct Tally {
+  uint64_t pairs = 0;
+  uint64_t agreed_true = 0;   // certain in the kernel, true in user space
+  uint64_t agreed_false = 0;  // left out by the kernel, false in user space
+  uint64_t left = 0;          // the kernel leaves it to user space
+};
+
+std::string Ids(const ke_path_ids& ids) {
+  return fmt::format("exact {} prefix {} suffix {}", ids.exact, ids.prefix, ids.suffix);
+}
+
+class DifferentialTest : public OwnSensorTest {
+ protected:
+  void SetUp() override {
+    OwnSensorTest::SetUp();
+    absl::StatusOr<std::unique_ptr<TryKernel>> kernel = TryKernel::Load();
+    ASSERT_TRUE(kernel.ok()) << kernel.status().ToString();
+    kernel_ = *std::move(kernel);
+  }
+
+  // The first disagreement of the case; "" = there is none.
+  std::string Disagreement(const TryCase& given, Tally* tally);
+  // Fails the test with the smallest case found.
+  void Report(const TryCase& given, uint64_t seed);
+
+ private:
+  std::string CompareOne(const TryCase& given, const Both& both, size_t at, const ke_try_out& out,
+                         Tally* tally);
+
+  std::unique_ptr<TryKernel> kernel_;
+};
+
+std::string DifferentialTest::CompareOne(const TryCase& given, const Both& both, size_t at,
+                                         const ke_try_out& out, Tally* tally) {
+  const TryRecord& record = given.records[at];
+  const TryContainer& container = given.containers[record.container];
+  const auto say = [&](const std::string& what) {
+    return fmt::format("{}\n{}{}", what, record.Describe(container), given.Yaml());
+  };
+  const auto same = [](const ke_path_ids& a, const ke_path_ids& b) {
+    return a.exact == b.exact && a.prefix == b.prefix && a.suffix == b.suffix;
+  };
+  // Paths whose directory is too long to be hashed are left to user space.
+  const auto is_long = [](const std::string& path) { return path.rfind('/') + 1 > KE_EXACT_BYTES; };
+  for (const bool own : {true, false}) {
+    const std::string& path = own ? record.binary : record.parent;
+    const ke_path_ids ids = both.compiled->IdsOf(path);
+    const ke_path_ids& found = own ? out.own : out.parent;
+    const bool told = (own ? out.own_told : out.parent_told) != 0;
+    if (told ? same(ids, found) : is_long(path)) continue;
+    return say(fmt::format("ids of {}.binary: kernel {}, user space {}", own ? "process" : "parent",
+                           Ids(found), Ids(ids)));
+  }
+  const bool may_be_undecided =
+      record.stale || record.cut || !container.told || record.container + 1 >= kCgroupPatternsMax ||
+      is_long(record.binary) || is_long(record.parent) || is_long(record.path);
+  if (out.any != 0 && out.undecided != 0 && !may_be_undecided) {
+    return say("the kernel says that a value was not known; all are");
+  }
+  EventBuilder builder;
+  EventFields fields;
+  fields.Assign(record.Event(container, &builder));
+  both.evaluator->BeginEvent(&fields, nullptr);
+  const std::vector<Verdict> verdicts = Verdicts(*both.compiled, record, out);
+  for (size_t i = 0; i < verdicts.size(); ++i) {
+    if (given.rules[i].on != record.cls) continue;
+    const Truth truth = both.evaluator->Evaluate(i);
+    const Verdict& verdict = verdicts[i];
+    ++tally->pairs;
+    tally->agreed_true += static_cast<uint64_t>(verdict.certain && truth == Truth::kTrue);
+    tally->agreed_false += static_cast<uint64_t>(!verdict.maybe && truth == Truth::kFalse);
+    tally->left += static_cast<uint64_t>(verdict.maybe && !verdict.certain);
+    if (verdict.certain ? truth == Truth::kTrue : verdict.maybe || truth == Truth::kFalse) continue;
+    return say(fmt::format("rule r{}: kernel {}, user space {}", i,
+                           verdict.certain ? "true" : "false", TruthName(truth)));
+  }
+  return "";
+}
+
+std::string DifferentialTest::Disagreement(const TryCase& given, Tally* tally) {
+  Both both = Compile(given);
+  if (both.compiled == nullptr) return fmt::format("can't be compiled: {}", both.why);
+  const absl::Status set = kernel_->SetRules(*both.compiled, given.containers);
+  if (!set.ok()) return set.ToString();
+  const absl::StatusOr<std::vector<ke_try_out>> judged = kernel_->Judge(given.records);
+  if (!judged.ok()) return judged.status().ToString();
+  for (size_t i = 0; i < given.records.size(); ++i) {
+    std::string found = CompareOne(given, both, i, (*judged)[i], tally);
+    if (!found.empty()) return found;
+  }
+  return "";
+}
+
+void DifferentialTest::Report(const TryCase& given, uint64_t seed) {
+  const auto kind_of = [](const std::string& text) {
+    return text.substr(0, text.find_first_of(":0123456789"));
+  };
+  Tally unused;
+  const std::string kind = kind_of(Disagreement(given, &unused));
+  const TryCase smallest = Shrink(
+      given,
+      [&](const TryCase& smaller) {
+        const std::string found = Disagreement(smaller, &unused);
+        std::printf(".\n");  // a machine that says nothing counts as hung
+        return !found.empty() && kind_of(found) == kind;
+      },
+      kShrinkTries);
+  ADD_FAILURE() << "KENTRY_SEED=" << seed << ": " << Disagreement(smallest, &unused);
+}
+
+uint64_t FirstSeed() {
+  if (const char* given = std::getenv("KENTRY_SEED")) return std::strtoull(given, nullptr, 10);
+  // The usual run says the same each time; the full one looks where nobody has been.
+  return std::getenv("KENTRY_FULL") == nullptr ? kUsualSeed : std::random_device()();
+}
+
+TEST_F(DifferentialTest, KernelAndUserSpaceAgree) {
+  const auto wanted = static_cast<uint64_t>(Count(kPairs, kPairsFull));
+  uint64_t seed = FirstSeed();
+  std::printf("first seed %llu\n", static_cast<unsigned long long>(seed));
+  Tally tally;
+  bool differs = false;
+  for (uint64_t said = 0; tally.pairs < wanted && !differs; ++seed) {
+    if (tally.pairs / kPairs > said) {  // a machine that says nothing counts as hung
+      said = tally.pairs / kPairs;
+      std::printf("%llu pairs\n", static_cast<unsigned long long>(tally.pairs));
+    }
+    const TryCase given = MakeCase(seed, kRules, kRecords);
+    const std::string found = Disagreement(given, &tally);
+    if (found.empty()) continue;
+    differs = true;
+    std::printf("case %llu: %s; looking for a smaller one\n", static_cast<unsigned long long>(seed),
+                found.substr(0, found.find('\n')).c_str());
+    Report(given, seed);
+  }
+  std::printf("%llu pairs: %llu true, %llu false, %llu left to user space\n",
+              static_cast<unsigned long long>(tally.pairs),
+              static_cast<unsigned long long>(tally.agreed_true),
+              static_cast<unsigned long long>(tally.agreed_false),
+              static_cast<unsigned long long>(tally.left));
+  if (differs) return;
+  // Neither side may have agreed by saying nothing.
+  EXPECT_GT(tally.agreed_true * 50, tally.pairs);
+  EXPECT_GT(tally.agreed_false * 5, tally.pairs);
+  EXPECT_GT(tally.left * 50, tally.pairs);
+}
+
+// Kinds of containers beyond what an epoch can tell apart are user space's to judge.
+TEST_F(DifferentialTest, MoreKindsOfContainersThanFit) {
+  TryCase given;
+  for (size_t i = 0; i < kCgroupPatternsMax + 20; ++i) {
+    const std::string id = fmt::format("c{}", i);
+    given.containers.push_back({.id = id});
+    given.records.push_back({.binary = "/b", .path = "/f", .container = i});
+    TryRule rule;
+    rule.when.before = "container.id == ";
+    rule.when.strings = {id};
+    given.rules.push_back(std::move(rule));
+  }
+  Tally tally;
+  EXPECT_EQ(Disagreement(given, &tally), "");
+}
+
+}  // namespace
+}  // namespace kentry::vm

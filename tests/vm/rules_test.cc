@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules in force: reloads under load, limits, drops, marks, and what is not known.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "fmt/format.h"
+#include "tests/vm/rule_sensor.h"
+
+namespace kentry::vm {
+namespace {
+
+using enum FieldId;
+
+int OpenAndClose(const std::string& path, int flags = O_RDONLY) {
+  const Fd fd(open(path.c_str(), flags | O_CLOEXEC));
+  return fd.valid() ? 0 : errno;
+}
+
+void Touch(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0666));
+  EXPECT_TRUE(fd.valid()) << path;
+}
+
+class RulesTest : public RuleTest {};
+
+TEST_F(RulesTest, WithoutRulesNothingIsJudged) {
+  const std::string folder = NewFolder();
+  Touch(folder + "/file");
+  Child child([&] { return OpenAndClose(folder + "/file"); });
+  EXPECT_EQ(child.Finish(), 0);
+  sensor().Settle();
+  EXPECT_TRUE(
+      sensor().Events([](const Seen& s) { return s.cls() == EventClass::kFileOpen; }).empty());
+}
+
+TEST_F(RulesTest, EveryRuleThatMatchesIsInOneEventMostSevereFirst) {
+  Load(
+      "rules:\n"
+      "  - {name: small, on: process.exec, when: 'process.binary == \"/fixtures/hold\"', "
+      "severity: info}\n"
+      "  - {name: big, on: process.exec, when: 'process.binary.endsWith(\"/hold\")', "
+      "severity: critical, tags: {mitre: [T1059]}, message: \"{process.binary} by "
+      "{process.uid}\"}\n"
+      "  - {name: other, on: process.exec, when: 'process.binary == \"/fixtures/held\"'}\n");
+  Child child([]() -> int { Exec({}); });
+  EXPECT_TRUE(child.Execed());
+  const auto pid = static_cast<uint64_t>(child.pid());
+  EXPECT_EQ(child.Finish(), 0);
+  const std::vector<Seen> alerts = Alerts("big");
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].pid(), pid);
+  EXPECT_EQ(alerts[0].List(kAlertRules), (std::vector<std::string>{"big", "small"}));
+  EXPECT_EQ(alerts[0].List(kAlertSeverities), (std::vector<std::string>{"critical", "info"}));
+  EXPECT_EQ(alerts[0].List(kAlertMessages)[0], "/fixtures/hold by 0");
+  EXPECT_EQ(alerts[0].List(kAlertTags), (std::vector<std::string>{"mitre:T1059"}));
+}
+
+TEST_F(RulesTest, ParentsAndAncestorsAreFound) {
+  Load(
+      "rules:\n"
+      "  - {name: by-parent, on: process.exec, when: 'parent.binary.endsWith(\"/kentry_vm_test\") "
+      "&& "
+      "process.binary == \"/fixtures/hold\"'}\n"
+      "  - {name: by-ancestor, on: process.exec, when: 'process.binary == \"/fixtures/hold\" && "
+      "ancestors.exists(a, a.binary.endsWith(\"/kentry_vm_test\"))'}\n"
+      "  - {name: by-none, on: process.exec, when: 'process.binary == \"/fixtures/hold\" && "
+      "ancestors.exists(a, a.binary == \"/nowhere\")'}\n");
+  Child child([]() -> int { Exec({}); });
+  EXPECT_TRUE(child.Execed());
+  EXPECT_EQ(child.Finish(), 0);
+  EXPECT_EQ(Alerts("by-parent").size(), 1u);
+  EXPECT_EQ(Alerts("by-ancestor").size(), 1u);
+  EXPECT_EQ(Alerts("by-none").size(), 0u);
+}
+
+TEST_F(RulesTest, ADropRuleKeepsItsEventsOut) {
+  Load(
+      "rules:\n  - {name: quiet, on: process.exec, when: 'process.binary == \"/fixtures/hold\"', "
+      "then: drop}\n");
+  Child child([]() -> int { Exec({}); });
+  EXPECT_TRUE(child.Execed());
+  const auto pid = static_cast<uint64_t>(child.pid());
+  EXPECT_EQ(child.Finish(), 0);
+  sensor().Settle();
+  EXPECT_EQ(sensor().CountOf(EventClass::kProcessExec, pid), 0u);
+  EXPECT_EQ(sensor().CountOf(EventClass::kProcessExit, pid), 1u);
+}
+
+TEST_F(RulesTest, ALimitHoldsBackAndTellsHowMany) {
+  const std::string folder = NewFolder();
+  Touch(folder + "/file");
+  Load(
+      fmt::format("rules:\n  - {{name: few, on: file.open, when: 'file.path == \"{}/file\"', "
+                  "limit: {{events: 3, per: 1s}}}}\n",
+                  folder));
+  Child child([&]() -> int {
+    for (int i = 0; i < 20; ++i) {
+      if (OpenAndClose(folder + "/file") != 0) return 1;
+    }
+    return 0;
+  });
+  EXPECT_EQ(child.Finish(), 0);
+  const auto held_back =
+      sensor().Wait([](const Seen& seen) { return seen.cls() == EventClass::kSensorSuppressed; });
+  ASSERT_TRUE(held_back);
+  EXPECT_EQ(held_back->Text(kSuppressedRule), "few");
+  EXPECT_EQ(Alerts("few").size() + held_back->Number(kSuppressedCount), 20u);
+}
+
+TEST_F(RulesTest, AContainersProcessesAreKnownFromTheFirstOn) {
+  Load(
+      "rules:\n  - {name: inside, on: process.exec, when: 'container.id != \"\" && "
+      "process.binary == \"/fixtures/hold\"'}\n"
+      "  - {name: outside, on: process.exec, when: 'container.id == \"\" && "
+      "process.binary == \"/fixtures/hold\"'}\n");
+  const std::string id(64, 'e');
+  const std::string folder = "/sys/fs/cgroup/docker/" + id;
+  mkdir("/sys/fs/cgroup/docker", 0755);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_EQ(mkdir(folder.c_str(), 0755), 0);
+    Child child([&]() -> int {
+      WriteFile(folder + "/cgroup.procs", "0");
+      Exec({});
+    });
+    EXPECT_TRUE(child.Execed());
+    EXPECT_EQ(child.Finish(), 0);
+    for (int tries = 0; rmdir(folder.c_str()) != 0 && tries < 10'000; ++tries) usleep(1000);
+  }
+  Child host([]() -> int { Exec({}); });
+  EXPECT_TRUE(host.Execed());
+  EXPECT_EQ(host.Finish(), 0);
+  EXPECT_EQ(Alerts("inside").size(), 3u);
+  EXPECT_EQ(Alerts("outside").size(), 1u);
+}
+
+// Two rule sets take turns while processes are forked, executed, change their credentials, move
+// between cgroups and namespaces, and open one file all the time. Each open must be judged by one
+// of the two sets, whole: both name the file, under another name, and split by uid.
+TEST_F(RulesTest, ReloadsUnderLoadLeaveNoOpenUnjudgedAndNoneJudgedByAMixture) {
+  const std::string folder = NewFolder();
+  const std::string file = folder + "/file";
+  Touch(file);
+  chmod(file.c_str(), 0666);
+  chmod(folder.c_str(), 0755);
+  const auto rules = [&](const char* set) {
+    return fmt::format(
+        "rule_set: {0}\nrules:\n"
+        "  - {{name: {0}-root, on: file.open, when: 'file.path == \"{1}\" && process.uid == 0'}}\n"
+        "  - {{name: {0}-user, on: file.open, when: 'file.path == \"{1}\" && process.uid != 0'}}\n"
+        "  - {{name: {0}-hold, on: process.exec, when: 'process.binary == \"/fixtures/hold\"'}}\n",
+        set, file);
+  };
+  Load(rules("even"));
+  const int reloads = std::getenv("KENTRY_FULL") != nullptr ? 1000 : 60;
+  std::atomic<bool> stop{false};
+  // A child for each disturbance; all open the file until their standard input ends.
+  const auto until_released = [](const std::function<void(int)>& once) {
+    int64_t opens = 0;
+    fcntl(0, F_SETFL, O_NONBLOCK);
+    for (char byte; read(0, &byte, 1) < 0; ++opens) {
+      once(static_cast<int>(opens));
+      usleep(2000);  // the test keeps a copy of each event
+    }
+    Tell(opens);
+    return 0;
+  };
+  Child plain(
+      [&] { return until_released([&](int) { Must(OpenAndClose(file) == 0 ? 0 : -1, "open"); }); });
+  Child creds([&] {
+    return until_released([&](int i) {
+      Must(setresuid(i % 2 == 0 ? 1500u : 0u, -1u, 0), "setresuid");
+      Must(OpenAndClose(file) == 0 ? 0 : -1, "open");
+    });
+  });
+  Child spaces([&] {
+    return until_released([&](int i) {
+      if (i % 16 == 0) Must(unshare(CLONE_NEWUTS), "unshare");
+      Must(OpenAndClose(file) == 0 ? 0 : -1, "open");
+    });
+  });
+  for (int i = 1; i <= reloads; ++i) {
+    LoadRules(sensor(), rules(i % 2 == 0 ? "even" : "odd"));
+    Child child([&]() -> int { Exec({}); });
+    EXPECT_TRUE(child.Execed());
+    child.Finish();
+  }
+  std::map<uint64_t, int64_t> opened;
+  for (Child* child : {&plain, &creds, &spaces}) {
+    child->Release();
+    opened[static_cast<uint64_t>(child->pid())] = child->Next().value_or(-1);
+    child->Wait();
+  }
+  sensor().Settle();
+  std::map<uint64_t, int64_t> judged;
+  for (const Seen& seen :
+       sensor().Events([](const Seen& s) { return s.cls() == EventClass::kFileOpen; })) {
+    const std::vector<std::string> names = seen.List(kAlertRules);
+    ++judged[seen.pid()];
+    ASSERT_EQ(names.size(), 1u) << seen.Describe();
+    const std::string set = seen.Text(kAlertRuleSet);
+    const char* who = seen.Number(kProcessUid) == 0 ? "root" : "user";
+    EXPECT_EQ(names[0], fmt::format("{}-{}", set, who)) << seen.Describe();
+  }
+  if (sensor().Skipped() != 0) GTEST_SKIP() << "the kernel skipped hooks: nothing to count";
+  EXPECT_EQ(judged, opened);
+}
+
+TEST_F(RulesTest, RacingRenamesAndMountsNeverMakeAnotherFileTheNamedOne) {
+  const std::string folder = NewFolder();
+  for (const char* name : {"/a", "/b"}) {
+    mkdir((folder + name).c_str(), 0755);
+    Touch(folder + name + "/file");
+  }
+  Load(fmt::format(
+      "rules:\n  - {{name: watch, on: file.open, when: 'file.path == \"{}/a/file\"'}}\n", folder));
+  struct stat a {};
+  stat((folder + "/a/file").c_str(), &a);
+  // One child swaps the directories and covers one with a mount; another opens both names.
+  Child swap([&]() -> int {
+    Must(unshare(CLONE_NEWNS), "unshare");
+    Must(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "private");
+    fcntl(0, F_SETFL, O_NONBLOCK);
+    for (char byte; read(0, &byte, 1) < 0;) {
+      Must(renameat2(AT_FDCWD, (folder + "/a").c_str(), AT_FDCWD, (folder + "/b").c_str(),
+                     RENAME_EXCHANGE),
+           "exchange");
+      Must(mount("none", (folder + "/b").c_str(), "tmpfs", 0, nullptr), "mount");
+      Must(umount(((folder + "/b").c_str())), "umount");
+    }
+    return 0;
+  });
+  Child opener([&]() -> int {
+    for (int i = 0; i < 3000; ++i) {
+      (void)OpenAndClose(folder + "/a/file");
+      (void)OpenAndClose(folder + "/b/file");
+    }
+    return 0;
+  });
+  EXPECT_EQ(opener.Finish(), 0);
+  swap.Finish();
+  const std::vector<Seen> alerts = Alerts("watch");
+  EXPECT_FALSE(alerts.empty());
+  for (const Seen& alert : alerts) {
+    // Certain alerts say the named path, or that this inode is known by it.
+    const std::vector<std::string> aliases = alert.List(kFileAliases);
+    const bool named =
+        alert.Text(kFilePath) == folder + "/a/file" ||
+        std::find(aliases.begin(), aliases.end(), folder + "/a/file") != aliases.end();
+    EXPECT_TRUE(named || !alert.List(kAlertUncertain).empty()) << alert.Describe();
+  }
+}
+
+}  // namespace
+}  // namespace kentry::vm
