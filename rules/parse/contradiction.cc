@@ -62,20 +62,33 @@ size_t Room(const Expr& value) {
   return place.inline_text ? place.size - size_t{1} : std::numeric_limits<size_t>::max();
 }
 
+// The positive == or in with the fewest texts; nullptr when there is none.
+const Expr* NarrowestChoice(std::span<const Atom> atoms) {
+  const Expr* exact = nullptr;
+  for (const Atom& atom : atoms) {
+    const bool is = atom.expr->op == ExprOp::kEqual || atom.expr->op == ExprOp::kIn;
+    if (!is || atom.negated) continue;
+    if (exact == nullptr || atom.expr->values.size() < exact->values.size()) exact = atom.expr;
+  }
+  return exact;
+}
+
+// Two positive conditions whose beginnings or ends can't be those of one text.
+bool EndsContradict(const Atom& one, const Atom& other) {
+  const Expr& a = *one.expr;
+  const Expr& b = *other.expr;
+  if (one.negated || other.negated || a.op != b.op) return false;
+  return (a.op == ExprOp::kStartsWith && !PrefixesMeet(a, b)) ||
+         (a.op == ExprOp::kEndsWith && !SuffixesMeet(a, b));
+}
+
 bool StringsContradict(const Expr& value, std::span<const Atom> atoms) {
   // file.path stands for several paths at once: one condition may hold for one, another for
   // another.
   const bool several = value.op == ExprOp::kField && value.field == FieldId::kFilePath;
-  const Expr* exact = nullptr;
+  const Expr* const exact = NarrowestChoice(atoms);
   size_t tests = 0;
-  for (const Atom& atom : atoms) {
-    const bool is = atom.expr->op == ExprOp::kEqual || atom.expr->op == ExprOp::kIn;
-    if (is && !atom.negated &&
-        (exact == nullptr || atom.expr->values.size() < exact->values.size())) {
-      exact = atom.expr;
-    }
-    tests += atom.expr->values.size();
-  }
+  for (const Atom& atom : atoms) tests += atom.expr->values.size();
   if (exact != nullptr) {
     if (exact->values.size() * tests > kMaxPairs) return false;
     return std::none_of(exact->values.begin(), exact->values.end(), [&](const Literal& literal) {
@@ -90,11 +103,7 @@ bool StringsContradict(const Expr& value, std::span<const Atom> atoms) {
   if (several || tests * tests > kMaxPairs) return false;
   for (size_t i = 0; i < atoms.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
-      const Expr& a = *atoms[i].expr;
-      const Expr& b = *atoms[j].expr;
-      if (atoms[i].negated || atoms[j].negated || a.op != b.op) continue;
-      if (a.op == ExprOp::kStartsWith && !PrefixesMeet(a, b)) return true;
-      if (a.op == ExprOp::kEndsWith && !SuffixesMeet(a, b)) return true;
+      if (EndsContradict(atoms[i], atoms[j])) return true;
     }
   }
   return false;

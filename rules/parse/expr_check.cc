@@ -297,6 +297,22 @@ ExprChecker::Value ExprChecker::Junction(const Ast& ast) {
   return wrong ? Value() : std::move(value);
 }
 
+namespace {
+
+// How to write a constant that is compared with something of another kind.
+std::string HintForConstant(const Ast& constant, const std::string& otherwise) {
+  if (constant.kind == AstKind::kString) {
+    return NumberOf(constant.text) ? fmt::format("write {} without quotes", SafeText(constant.text))
+                                   : "write a number, or the name of one: EACCES, SIGKILL";
+  }
+  if (constant.kind == AstKind::kNumber) {
+    return fmt::format("write \"{}\" in quotes", NumberText(constant.number));
+  }
+  return constant.kind == AstKind::kBool ? "true and false are for fields of type bool" : otherwise;
+}
+
+}  // namespace
+
 ExprChecker::Value ExprChecker::Compare(const Ast& ast) {
   Value left = Part(ast.args[0]);
   Value right = Part(ast.args[1]);
@@ -317,16 +333,7 @@ ExprChecker::Value ExprChecker::Compare(const Ast& ast) {
   } else if (left.kind == Kind::kConstants || right.kind == Kind::kConstants) {
     hint = "write FIELD in LIST";
   } else if (left.IsConstant() || right.IsConstant()) {
-    const Ast& constant = *names[left.IsConstant() ? 0 : 1];
-    if (constant.kind == AstKind::kString) {
-      hint = NumberOf(constant.text)
-                 ? fmt::format("write {} without quotes", SafeText(constant.text))
-                 : "write a number, or the name of one: EACCES, SIGKILL";
-    } else if (constant.kind == AstKind::kNumber) {
-      hint = fmt::format("write \"{}\" in quotes", NumberText(constant.number));
-    } else if (constant.kind == AstKind::kBool) {
-      hint = "true and false are for fields of type bool";
-    }
+    hint = HintForConstant(*names[left.IsConstant() ? 0 : 1], hint);
   }
   return Error(ast,
                fmt::format("{} is {}, {} is {}: they can't be compared", Operand(*names[0]),

@@ -72,7 +72,7 @@ class FileReader {
     if (error) return Fail(path, fmt::format("can't be read: {}", error.message()));
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
-      File(path.ends_with('/') ? path + name : path + "/" + name);
+      File(fmt::format("{}{}{}", path, path.ends_with('/') ? "" : "/", name));
     }
     if (!names.empty()) return;
     warnings.push_back({.file = static_cast<uint32_t>(files.size()),
