@@ -36,6 +36,11 @@ class Sensor {
         return Check(maker_.MakeCgroup(record));
       case KE_CGROUP_MOVE:
         return processes_.OnCgroupMove(As<ke_cgroup_move>(record));
+      case KE_FILE_OPEN: {
+        const auto& open = As<ke_file_open>(record);
+        return Make(EventClass::kFileOpen, record,
+                    processes_.FindOrUnknown({open.tgid, open.start_ns}));
+      }
       default:
         std::abort();
     }
@@ -74,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       auto* hdr = reinterpret_cast<ke_hdr*>(bytes);
       hdr->version = KE_RECORD_VERSION;
       hdr->size = len;
-      hdr->type %= KE_EXISTING + 2;
+      hdr->type %= KE_FILE_OPEN + 2;
     }
     sensor.OnRecord({bytes, len});
     data += len;
