@@ -112,16 +112,19 @@ __weak __noinline int dir__refresh(__u32 cpu) {
   return 0;
 }
 
-/* Id of what the name ends with, by its last eight bytes; 0 = nothing that rules name. */
+#define KE_HINT_UNREAD 0xffffffffu
+
+/* Id of what the name ends with, by its last eight bytes; 0 = nothing that rules name,
+ * KE_HINT_UNREAD = nobody knows. */
 static __always_inline __u32 open__hint(struct ke_open_state* st) {
   struct ke_hint_key key = {.bits = 64};
   __u64 len = st->name_len;
   __u64 word = 0;
   if (len >= 8) {
-    if (bpf_probe_read_kernel(&word, 8, (void*)st->name + len - 8)) return 0;
+    if (bpf_probe_read_kernel(&word, 8, (void*)st->name + len - 8)) return KE_HINT_UNREAD;
   } else {
     /* The slash before a short name counts. */
-    if (bpf_probe_read_kernel(&word, len & 7, (void*)st->name)) return 0;
+    if (bpf_probe_read_kernel(&word, len & 7, (void*)st->name)) return KE_HINT_UNREAD;
     word = (word << 8 | '/') << (56 - 8 * (len & 7));
     key.bits = (len + 1) * 8;
   }
@@ -154,6 +157,14 @@ static __always_inline void open__walk(struct ke_open_state* st, struct ke_walk*
   st->walk |= KE_WALK_UNSTABLE;
 }
 
+/* The name could not be read: user space has to judge. */
+static __always_inline int open__unread(__u32 cpu, struct ke_filter* f) {
+  struct ke_cpu_stats* stats = stats__of(cpu);
+  if (stats) site__count(stats, KE_SITE_NAME_READ);
+  f->undecided = 1;
+  return 1;
+}
+
 /* Which clauses hold for this open, into the filter's acc; 0 = none. */
 __weak __noinline int open__judge(__u32 cpu) {
   __u32 slot = open__slot(cpu);
@@ -181,10 +192,8 @@ __weak __noinline int open__judge(__u32 cpu) {
     f->name_len = st->name_len;
     __u64 len = ke_bound(st->name_len, KE_NAME_MAX);
     if (bpf_probe_read_kernel(&f->name[ke_bound(KE_NAME_END - len, KE_NAME_END)], len,
-                              (void*)st->name)) {
-      f->undecided = 1;
-      return 1;
-    }
+                              (void*)st->name))
+      return open__unread(cpu, f);
     f->hash_a = dir->hash_a;
     f->hash_b = dir->hash_b;
     hash__name(slot);
@@ -198,7 +207,9 @@ __weak __noinline int open__judge(__u32 cpu) {
       !filter__either(slot, at, base, dir->prefix, dir->alias_prefix))
     return 0;
   __u32 hints = cfg->base[KE_RC_OPEN][KE_DIM_FILE_HINT];
-  if (hints && !filter__and(slot, at, hints + open__hint(st))) return 0;
+  __u32 hint = hints ? open__hint(st) : 0;
+  if (hint == KE_HINT_UNREAD) return open__unread(cpu, f);
+  if (hints && !filter__and(slot, at, hints + hint)) return 0;
   __u32 number = cfg->suffix_row;
   struct ke_row* suffixes = number ? rules__lookup(ke_r_rows, at, &number) : NULL;
   bool suffix = suffixes && row__meets(&f->acc, suffixes);

@@ -186,13 +186,16 @@ std::string RuleHost::Aliases(uint32_t epoch, std::string_view path, uint32_t ex
   const RuleEngine* engine = Find(epoch);
   std::string aliases;
   if (engine == nullptr) return aliases;
-  for (const std::string_view name :
-       {engine->compiled().ExactName(exact), engine->compiled().PrefixName(prefix)}) {
-    // A directory above is no other name of what is below it.
-    if (name.empty() || path.starts_with(name)) continue;
+  const auto add = [&aliases](std::string_view name) {
+    if (name.empty()) return;
     aliases += name;
     aliases += '\0';
-  }
+  };
+  const std::string_view file = engine->compiled().ExactName(exact);
+  const std::string_view directory = engine->compiled().PrefixName(prefix);
+  if (file != path) add(file);
+  // A directory above is no other name of what is below it.
+  if (!path.starts_with(directory)) add(directory);
   return aliases;
 }
 
