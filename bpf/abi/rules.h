@@ -28,9 +28,11 @@ enum ke_rule_class {
   KE_RC_MAX = 2,
 };
 
-#define KE_NUMBERS_MAX 8 /* number fields of a process that one epoch can compare */
-#define KE_TESTS_MAX 32  /* bit tests of one epoch */
-#define KE_TEST_GROUP 4  /* of them share a row for each of their outcomes together */
+#define KE_MASK_SLOTS 16  /* intersections that are kept for each user of the filter */
+#define KE_IMAGE_SLOTS 64 /* executed files whose ids each CPU keeps */
+#define KE_NUMBERS_MAX 8  /* number fields of a process that one epoch can compare */
+#define KE_TESTS_MAX 32   /* bit tests of one epoch */
+#define KE_TEST_GROUP 4   /* of them share a row for each of their outcomes together */
 
 /* Dimensions. The id 0 of each stands for "none of the values that the rules name". */
 enum ke_dim {
@@ -96,6 +98,17 @@ struct ke_test {
 #define KE_ASK_EXACT (1u << 0)
 #define KE_ASK_PREFIX (1u << 1)
 #define KE_ASK_SUFFIX (1u << 2)
+#define KE_ASK_PARENT (1u << 3)
+
+/* Values of the string tables: an id, and whether conditions on later events of a process with such
+ * a binary, or of its children, ask for it. */
+#define KE_ID_LATER (1u << 16)
+#define KE_ID(value) ((value)&0xffff)
+
+/* Bits by the last two bytes of a path: with a bit unset no suffix that rules name can hold. */
+#define KE_ENDS_BITS 1024
+#define KE_ENDS_BIT(before_last, last) \
+  ((((__u32)(before_last) | (__u32)(last) << 8) * 0x9e37u >> 6) & (KE_ENDS_BITS - 1))
 
 /* Rows of a class and dimension: index[base + id] is the number of the row; 0 = no clause of the
  * class asks for this dimension. */
@@ -107,13 +120,16 @@ struct ke_rule_config {
   __u32 test_base[KE_RC_MAX]; /* index[base + 16 * group + outcomes of the group's tests] */
   __u32 class_row[KE_RC_MAX]; /* row: all clauses of the class */
   __u32 suffix_row;           /* row: file clauses that ask for a suffix */
+  __u32 suffix_negated;       /* 1 = one of them asks for its absence */
   __u32 tests_used;
   __u32 numbers_used;
   __u32 numbers[KE_NUMBERS_MAX]; /* enum ke_number */
   __u32 image_asks;              /* KE_ASK_*: what is asked of the binaries' paths */
+  __u32 pad;
   struct ke_test tests[KE_TESTS_MAX];
+  __u64 ends[KE_ENDS_BITS / 64]; /* KE_ENDS_BIT of the files' suffixes */
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 776, "ke_rule_config is read by both sides");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 912, "ke_rule_config is read by both sides");
 
 /* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
 struct ke_string_key {
@@ -213,7 +229,11 @@ struct ke_rule_control {
 KE_STATIC_ASSERT(sizeof(struct ke_rule_control) == 16, "ke_rule_control is mapped by user space");
 
 #define KE_STAMP_IDENTS 1u     /* inodes of files are known: look for other names */
-#define KE_STAMP_NAMESPACES 2u /* a condition asks for a namespace */
+#define KE_STAMP_NAMESPACES 2u /* a condition of a class that caches masks asks for a namespace */
+#define KE_STAMP_CREDS 4u      /* … for ids or capabilities */
+#define KE_STAMP_SESSION 8u    /* … for the login's uid or session */
+#define KE_STAMP_CGROUP 16u    /* … for the container */
+#define KE_STAMP_ASKS (KE_STAMP_NAMESPACES | KE_STAMP_CREDS | KE_STAMP_SESSION | KE_STAMP_CGROUP)
 #define KE_STAMP_EPOCH(stamp) ((__u32)((stamp) >> 32))
 
 #pragma GCC diagnostic pop

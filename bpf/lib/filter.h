@@ -10,12 +10,22 @@
 #include "bpf/lib/strings.h"
 #include "bpf/lib/task.h"
 
+/* A table or row of the epoch is not there: what depended on it is for user space to judge. */
+static __always_inline void filter__missing(struct ke_filter* f) {
+  struct ke_cpu_stats* stats = stats__of(bpf_get_smp_processor_id());
+  if (stats) site__count(stats, KE_SITE_RULES_MISSING);
+  f->undecided = 1;
+}
+
 /* Takes away the clauses that are not in the row of index[i]; 0 = none is left. */
 __weak __noinline int filter__and(__u32 slot, __u32 at, __u32 i) {
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   struct ke_row* row = rules__row(at, i);
   if (!f) return 0;
-  if (!row) return 1;
+  if (!row) {
+    filter__missing(f);
+    return 1;
+  }
   __u64 any = 0;
 #pragma unroll
   for (int w = 0; w < KE_WORDS; w++) any |= f->acc.words[w] &= row->words[w];
@@ -30,7 +40,10 @@ __weak __noinline int filter__and_alias(__u32 slot, __u32 at, __u32 base, __u32 
   struct ke_row* path = rules__row(at, base + (ids & 0xffff));
   struct ke_row* alias = rules__row(at, base + (ids >> 16));
   if (!f) return 0;
-  if (!none || !path || !alias) return 1;
+  if (!none || !path || !alias) {
+    filter__missing(f);
+    return 1;
+  }
   __u64 any = 0;
 #pragma unroll
   for (int w = 0; w < KE_WORDS; w++) {
@@ -46,11 +59,9 @@ static __always_inline int filter__either(__u32 slot, __u32 at, __u32 base, __u3
                : filter__and(slot, at, base + id);
 }
 
-#define KE_WANT_MAX 32 /* rows of one intersection, a power of two */
-
 static __always_inline void filter__want(struct ke_filter* f, __u32 base, __u32 id) {
   if (!base) return;
-  f->want[f->wanted & (KE_WANT_MAX - 1)] = base + id;
+  ((__u32*)f->want)[f->wanted & (KE_WANT_MAX - 1)] = base + id;
   f->wanted++;
 }
 
@@ -123,6 +134,52 @@ static __always_inline void filter__tests(struct ke_filter* f, const struct ke_r
   }
 }
 
+/* Intersections of rows that were made before: few processes differ in what rules ask of them. Each
+ * element of ke_filters has KE_MASK_SLOTS. */
+struct ke_mask {
+  __u32 epoch;
+  __u32 class;
+  __u64 want[KE_WANT_MAX / 2];
+  struct ke_row row;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, KE_MASK_SLOTS); /* times those of ke_filters */
+  __type(key, __u32);
+  __type(value, struct ke_mask);
+} ke_masks SEC(".maps") __weak;
+
+/* The filter's places into its mask_slot; is their intersection there? */
+static __always_inline bool mask__find(struct ke_filter* f, struct ke_mask** mask, __u32 slot,
+                                       __u32 epoch, __u32 class) {
+  __u64 hash = class;
+#pragma unroll
+  for (int i = 0; i < KE_WANT_MAX / 2; i++) hash = hash * KE_HASH_A + f->want[i];
+  f->mask_slot = slot * KE_MASK_SLOTS + ((hash ^ hash >> 32) & (KE_MASK_SLOTS - 1));
+  __u32 place = f->mask_slot;
+  struct ke_mask* known = *mask = bpf_map_lookup_elem(&ke_masks, &place);
+  if (!known || known->epoch != epoch || known->class != class) return false;
+  __u64 differ = 0;
+#pragma unroll
+  for (int i = 0; i < KE_WANT_MAX / 2; i++) differ |= f->want[i] ^ known->want[i];
+  return !differ;
+}
+
+/* Intersects the rows of the filter's places in its acc. */
+static __always_inline void filter__intersect(struct ke_filter* f, void* index, void* rows) {
+  for (__u32 i = 0; i < KE_WANT_MAX; i++) {
+    if (i >= f->wanted) break;
+    struct ke_row* row = row__at(index, rows, ((__u32*)f->want)[i]);
+    if (!row) {
+      filter__missing(f);
+      continue;
+    }
+#pragma unroll
+    for (int w = 0; w < KE_WORDS; w++) f->acc.words[w] &= row->words[w];
+  }
+}
+
 /* The clauses of a class that the process allows, into the filter's acc; 0 = none. The filter's
  * proc, numbers, words and cgroup_id are filled. */
 __weak __noinline int filter__process(__u32 slot, __u32 at, __u32 class) {
@@ -130,29 +187,37 @@ __weak __noinline int filter__process(__u32 slot, __u32 at, __u32 class) {
   struct ke_rule_config* cfg = rules__config(at);
   void* index = bpf_map_lookup_elem(&ke_r_index, &at);
   void* rows = bpf_map_lookup_elem(&ke_r_rows, &at);
-  if (!f || !cfg || !index || !rows) return 0;
-  __u32 all = cfg->class_row[class & (KE_RC_MAX - 1)];
-  struct ke_row* row = bpf_map_lookup_elem(rows, &all);
-  if (!row) return 0;
-  row__copy(&f->acc, row);
+  if (!f) return 0;
+  if (!cfg || !index || !rows) {
+    filter__missing(f);
+    return 0;
+  }
   f->undecided = 0;
   f->wanted = 0;
+  __builtin_memset(f->want, 0, sizeof(f->want));
   filter__images(f, cfg, at, class);
   filter__cgroup(f, cfg, at, class);
   filter__numbers(f, cfg, at, class);
   filter__tests(f, cfg, class);
-  for (__u32 i = 0; i < KE_WANT_MAX; i++) {
-    if (i >= f->wanted) break;
-    __u32 place = f->want[i];
-    __u32* number = bpf_map_lookup_elem(index, &place);
-    if (!number) continue;
-    __u32 which = *number;
-    row = bpf_map_lookup_elem(rows, &which);
-    if (!row) continue;
-    __u64 any = 0;
-#pragma unroll
-    for (int w = 0; w < KE_WORDS; w++) any |= f->acc.words[w] &= row->words[w];
-    if (!any) return 0;
+  struct ke_mask* mask = NULL;
+  if (mask__find(f, &mask, slot, cfg->epoch, class)) {
+    row__copy(&f->acc, &mask->row);
+    return row__any(&f->acc);
+  }
+  __u32 all = cfg->class_row[class & (KE_RC_MAX - 1)];
+  struct ke_row* row = bpf_map_lookup_elem(rows, &all);
+  if (!row) {
+    filter__missing(f);
+    return 0;
+  }
+  bool undecided = f->undecided;
+  row__copy(&f->acc, row);
+  filter__intersect(f, index, rows);
+  if (mask && f->undecided == undecided) {
+    mask->class = class;
+    mask->epoch = cfg->epoch;
+    __builtin_memcpy(mask->want, f->want, sizeof(mask->want));
+    row__copy(&mask->row, &f->acc);
   }
   return row__any(&f->acc);
 }

@@ -37,8 +37,7 @@ static __always_inline __u64 rec__path(struct ke_scratch* scratch, struct ke_wal
   return len;
 }
 
-static __always_inline bool file__is_memfd(struct file* file, struct inode* inode) {
-  unsigned long magic = inode->i_sb->s_magic;
+static __always_inline bool file__is_memfd(struct file* file, unsigned long magic) {
   char name[6];
   if (magic != TMPFS_MAGIC && magic != HUGETLBFS_MAGIC) return false;
   if (!(file->f_path.mnt->mnt_flags & MNT_INTERNAL_FLAG)) return false;
@@ -64,7 +63,7 @@ static __always_inline void image__file(struct ke_process* rec, struct file* fil
   rec->exe_dev = inode->i_sb->s_dev;
   rec->exe_mode = inode->i_mode;
   if (inode->i_nlink == 0 || !dentry->d_hash.pprev) rec->flags |= KE_F_DELETED;
-  if (file__is_memfd(file, inode)) rec->flags |= KE_F_MEMFD;
+  if (file__is_memfd(file, inode->i_sb->s_magic)) rec->flags |= KE_F_MEMFD;
   if (inode__on_overlay_upper(inode)) rec->flags |= KE_F_OVERLAY_UPPER;
 }
 
@@ -95,21 +94,20 @@ static __always_inline __u64 image__walk(struct ke_cpu_stats* stats, struct ke_s
   return off + rec->binary.len;
 }
 
-/* Appends binary and cwd to the record; returns the offset behind them. `slot` is the scratch's
- * index. Repeated while renames or mounts change the tree under the walks. */
+/* Appends binary and cwd to the record; returns the offset behind them, and the tree's sequence
+ * numbers that both are of. `slot` is the scratch's index. Repeated while renames or mounts change
+ * the tree under the walks. */
 static __always_inline __u64 image__paths(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
-                                          __u32 slot, struct file* file, struct fs_struct* fs) {
+                                          __u32 slot, struct file* file, struct fs_struct* fs,
+                                          __u64* seqs) {
   struct ke_process* rec = (void*)scratch->rec;
   struct dentry* pwd = fs->pwd.dentry;
   __u64 off = 0;
   int attempt = 0;
   for (; attempt < KE_WALK_ATTEMPTS; attempt++) {
-    __u32 rename_seq = rename__seq();
-    __u32 mount_seq = mount__seq();
+    *seqs = tree__seqs();
     off = image__walk(stats, scratch, slot, file, fs);
-    if (rename__seq() == rename_seq && mount__seq() == mount_seq && !(rename_seq & 1) &&
-        !(mount_seq & 1))
-      break;
+    if (tree__seqs() == *seqs && !(*seqs & KE_SEQS_ODD)) break;
   }
   if (attempt == KE_WALK_ATTEMPTS) {
     rec->flags |= KE_F_BINARY_UNSTABLE | KE_F_CWD_UNSTABLE;

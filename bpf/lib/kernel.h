@@ -57,7 +57,16 @@ struct hlist_bl_node {
   struct hlist_bl_node** pprev;
 };
 
+struct seqcount {
+  unsigned int sequence;
+};
+
+struct seqcount_spinlock {
+  struct seqcount seqcount;
+};
+
 struct dentry {
+  struct seqcount_spinlock d_seq;
   struct hlist_bl_node d_hash;
   struct dentry* d_parent;
   struct qstr d_name;

@@ -14,7 +14,7 @@
  * whatever it is mounted on. */
 static __always_inline void dir__aliases(struct ke_open_state* st, struct ke_dir_slot* dir,
                                          __u32 at) {
-  struct dentry* dentry = (void*)st->dir.dentry;
+  struct dentry* dentry = (void*)st->dir.at.dentry;
   struct ke_ident_key key = {.dev = BPF_CORE_READ(dentry, d_inode, i_sb, s_dev)};
   for (int i = 0; i < KE_ALIAS_STEPS; i++) {
     key.ino = BPF_CORE_READ(dentry, d_inode, i_ino);
@@ -55,10 +55,15 @@ __weak __noinline int dir__judge(__u32 cpu) {
   }
   dir->hash_a = f->hash_a;
   dir->hash_b = f->hash_b;
-  dir->dir_id = string__id(f, bpf_map_lookup_elem(&ke_r_dirs, &at));
-  dir->prefix = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX] ? prefix__id(f, walk, at, true) : 0;
-  if (st->dir.dentry && st->stamp & KE_STAMP_IDENTS) dir__aliases(st, dir, at);
-  /* Names that rules have in it, and prefixes that hold or may yet. */
+  dir->dir_id = string__value(f, bpf_map_lookup_elem(&ke_r_dirs, &at));
+  dir->prefix =
+      cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX] ? KE_ID(prefix__value(f, walk, at, true)) : 0;
+  if (st->dir.at.dentry && st->stamp & KE_STAMP_IDENTS) dir__aliases(st, dir, at);
+  row__copy(&f->acc, &who->row);
+  __u32 prefixes = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
+  if (prefixes) filter__either(slot, at, prefixes, dir->prefix, dir->alias_prefix);
+  row__copy(&dir->row, &f->acc);
+  /* Names that rules have in it, and prefixes that may hold yet. */
   row__copy(&f->acc, &who->row);
   __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_DIR];
   if (base) filter__and(slot, at, base + dir->dir_id);
@@ -67,9 +72,9 @@ __weak __noinline int dir__judge(__u32 cpu) {
   if (base && dir->dir_id) partial = rules__row(at, base + dir->dir_id);
   if (partial && row__meets(&f->acc, partial)) {
     dir->flags |= KE_DIR_PARTIAL;
+    row__copy(&dir->row, &who->row);
   } else {
-    base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
-    if (base) filter__either(slot, at, base, dir->prefix, dir->alias_prefix);
+    row__and(&f->acc, &dir->row);
   }
   if (!row__any(&f->acc)) {
     dir->flags |= KE_DIR_NONE;
@@ -81,6 +86,17 @@ __weak __noinline int dir__judge(__u32 cpu) {
   return 0;
 }
 
+/* Keeps the directory's path, which the walker holds, when it is short enough. */
+static __always_inline void dir__keep_text(struct ke_dir_slot* dir, struct ke_walk* walk) {
+  __u64 off = ke_bound(walk->off, KE_PATH_MAX);
+  __u64 len = KE_PATH_MAX - off;
+  dir->text_len = KE_DIR_TEXT + 1;
+  if (len > KE_DIR_TEXT) return;
+  asm volatile("" : "+r"(len));
+  if (len > KE_DIR_TEXT) return;
+  if (!bpf_probe_read_kernel(dir->text, len, &walk->path[off])) dir->text_len = len;
+}
+
 /* The cached directory doesn't fit: the state's, anew. */
 __weak __noinline int dir__refresh(__u32 cpu) {
   __u32 slot = open__slot(cpu);
@@ -90,20 +106,22 @@ __weak __noinline int dir__refresh(__u32 cpu) {
   __u32 dir_index = st->dir_index;
   struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
   if (!dir) return 0;
-  walk->dentry = (void*)st->dir.dentry;
-  struct vfsmount* mnt = (void*)st->dir.mnt;
+  walk->dentry = (void*)st->dir.at.dentry;
+  struct vfsmount* mnt = (void*)st->dir.at.mnt;
   walk->mnt = mnt;
   walk->mnt_root = BPF_CORE_READ(mnt, mnt_root);
-  walk->root_dentry = (void*)st->dir.root_dentry;
-  walk->root_mnt = (void*)st->dir.root_mnt;
+  walk->root_dentry = (void*)st->dir.at.root_dentry;
+  walk->root_mnt = (void*)st->dir.at.root_mnt;
   walk->off = KE_PATH_MAX;
   walk->base = 0;
   __u32 done = path__walk(slot);
+  dir->walk = done;
+  dir__keep_text(dir, walk);
   dir__judge(cpu);
   __builtin_memcpy(&dir->dir, &st->dir, sizeof(dir->dir));
   if (done & (KE_WALK_CUT | KE_WALK_FAILED)) dir->flags = KE_DIR_UNSURE;
-  __u64 seqs = (__u64)rename__seq() << 32 | mount__seq();
-  if (seqs != st->dir.seqs || seqs & 0x100000001ull) {
+  __u64 seqs = tree__seqs();
+  if (seqs != st->dir.at.seqs || seqs & KE_SEQS_ODD) {
     /* Renamed or mounted meanwhile: nobody knows, and not to be kept. */
     dir->flags = KE_DIR_UNSURE;
     dir->dir.stamp = 0;
@@ -113,108 +131,124 @@ __weak __noinline int dir__refresh(__u32 cpu) {
 }
 
 #define KE_HINT_UNREAD 0xffffffffu
+#define KE_HINT_UNKNOWN 0xfffffffeu
+
+/* The file's name into the filter, its end at KE_NAME_END; false = it can't be read. */
+static __always_inline bool open__name(struct ke_open_state* st, struct ke_filter* f) {
+  __u64 len = ke_bound(st->name_len, KE_NAME_MAX);
+  if (st->named) return true;
+  f->name_len = len;
+  if (bpf_probe_read_kernel(&f->name[ke_bound(KE_NAME_END - len, KE_NAME_END)], len,
+                            (void*)st->name))
+    return false;
+  st->named = 1;
+  return true;
+}
 
 /* Id of what the name ends with, by its last eight bytes; 0 = nothing that rules name,
  * KE_HINT_UNREAD = nobody knows. */
-static __always_inline __u32 open__hint(struct ke_open_state* st) {
+static __always_inline __u32 open__hint(struct ke_open_state* st, struct ke_filter* f) {
   struct ke_hint_key key = {.bits = 64};
   __u64 len = st->name_len;
   __u64 word = 0;
-  if (len >= 8) {
-    if (bpf_probe_read_kernel(&word, 8, (void*)st->name + len - 8)) return KE_HINT_UNREAD;
-  } else {
-    /* The slash before a short name counts. */
-    if (bpf_probe_read_kernel(&word, len & 7, (void*)st->name)) return KE_HINT_UNREAD;
+  st->hint = KE_HINT_UNREAD;
+  if (st->named) {
+    word = *(const volatile __u64*)&f->name[KE_NAME_END - 8];
+    if (len < 8) word >>= (64 - 8 * len) & 63;
+  } else if (bpf_probe_read_kernel(&word, len < 8 ? len & 7 : 8,
+                                   (void*)st->name + (len < 8 ? 0 : len - 8))) {
+    return st->hint;
+  }
+  if (len < 8) { /* the slash before a short name counts */
     word = (word << 8 | '/') << (56 - 8 * (len & 7));
     key.bits = (len + 1) * 8;
   }
+  struct ke_rule_config* cfg = rules__config(st->at);
+  __u32 bit = KE_ENDS_BIT(word >> 48 & 0xff, word >> 56);
+  if (cfg && !(cfg->ends[bit / 64] >> (bit & 63) & 1)) return st->hint = 0;
   word = __builtin_bswap64(word);
   __builtin_memcpy(key.bytes, &word, 8);
   __u32* id = rules__lookup(ke_r_hint, st->at, &key);
-  return id ? *id : 0;
+  return st->hint = id ? *id : 0;
 }
 
-/* The whole path into the walker. */
-static __always_inline void open__walk(struct ke_open_state* st, struct ke_walk* walk, __u32 slot) {
+/* Is the file's path its directory's text with the name behind it? */
+static __always_inline bool open__composes(const struct ke_open_state* st,
+                                           const struct ke_dir_slot* dir) {
+  return dir->text_len <= KE_DIR_TEXT && !(dir->flags & KE_DIR_UNSURE) &&
+         st->dir.at.dentry != st->file_dentry;
+}
+
+/* The file's path into the walker from its directory's; false = that isn't kept. */
+static __always_inline bool open__compose(struct ke_open_state* st, struct ke_walk* walk,
+                                          const struct ke_dir_slot* dir) {
+  __u64 dir_len = dir->text_len;
+  __u64 len = st->name_len;
+  asm volatile("" : "+r"(dir_len), "+r"(len));
+  if (dir_len > KE_DIR_TEXT || len > KE_NAME_MAX || !open__composes(st, dir)) return false;
+  __u64 off = KE_PATH_MAX - len;
+  asm volatile("" : "+r"(off));
+  if (off > KE_PATH_MAX || bpf_probe_read_kernel(&walk->path[off], len, (void*)st->name))
+    return false;
+  off--;
+  walk->path[off & (KE_PATH_MAX - 1)] = '/';
+  off = (off - dir_len) & (KE_PATH_MAX - 1);
+  if (bpf_probe_read_kernel(&walk->path[off], dir_len, dir->text)) return false;
+  walk->off = off;
+  st->walk = dir->walk;
+  st->composed = 1;
+  return true;
+}
+
+/* The whole path into the walker: what names were renamed since st->dir.at.seqs, the record tells.
+ */
+static __always_inline void open__walk(struct ke_open_state* st, struct ke_walk* walk,
+                                       const struct ke_dir_slot* dir, __u32 slot) {
   if (st->walked) return;
   st->walked = 1;
+  if (open__compose(st, walk, dir)) return;
   for (int attempt = 0; attempt < KE_WALK_ATTEMPTS; attempt++) {
-    __u32 rename_seq = rename__seq();
-    __u32 mount_seq = mount__seq();
+    __u64 seqs = tree__seqs();
     walk->dentry = (void*)st->file_dentry;
     struct vfsmount* mnt = (void*)st->file_mnt;
     walk->mnt = mnt;
     walk->mnt_root = BPF_CORE_READ(mnt, mnt_root);
-    walk->root_dentry = (void*)st->dir.root_dentry;
-    walk->root_mnt = (void*)st->dir.root_mnt;
+    walk->root_dentry = (void*)st->dir.at.root_dentry;
+    walk->root_mnt = (void*)st->dir.at.root_mnt;
     walk->off = KE_PATH_MAX;
     walk->base = 0;
     st->walk = path__walk(slot);
-    if (rename__seq() == rename_seq && mount__seq() == mount_seq && !(rename_seq & 1) &&
-        !(mount_seq & 1))
-      return;
+    if (tree__seqs() == seqs && !(seqs & KE_SEQS_ODD)) return;
   }
   st->walk |= KE_WALK_UNSTABLE;
 }
 
 /* The name could not be read: user space has to judge. */
-static __always_inline int open__unread(__u32 cpu, struct ke_filter* f) {
+static __always_inline int open__unread(__u32 cpu, struct ke_filter* f,
+                                        const struct ke_dir_slot* dir) {
   struct ke_cpu_stats* stats = stats__of(cpu);
   if (stats) site__count(stats, KE_SITE_NAME_READ);
+  row__copy(&f->acc, &dir->row);
   f->undecided = 1;
   return 1;
 }
 
-/* Which clauses hold for this open, into the filter's acc; 0 = none. */
-__weak __noinline int open__judge(__u32 cpu) {
-  __u32 slot = open__slot(cpu);
-  struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+/* Id of the file's path among the exact ones; the filter holds its name. */
+static __always_inline __u32 open__exact(struct ke_filter* f, const struct ke_dir_slot* dir,
+                                         __u32 slot, __u32 at) {
+  f->hash_a = dir->hash_a;
+  f->hash_b = dir->hash_b;
+  hash__name(slot);
+  return KE_ID(string__value(f, bpf_map_lookup_elem(&ke_r_exact, &at)));
+}
+
+/* What the whole path has to decide, after all else. */
+static __always_inline int open__by_path(struct ke_open_state* st, struct ke_filter* f,
+                                         const struct ke_rule_config* cfg,
+                                         const struct ke_dir_slot* dir, __u32 slot) {
   struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
-  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
-  if (!st || !walk || !f) return 0;
-  __u32 at = st->at;
-  __u32 who_index = st->who_index;
-  __u32 dir_index = st->dir_index;
-  struct ke_rule_config* cfg = rules__config(at);
-  struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &who_index);
-  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
-  if (!cfg || !who || !dir) return 0;
-  row__copy(&f->acc, &who->row);
-  f->undecided = who->undecided;
-  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_ACCESS];
-  if (base && !filter__and(slot, at, base + (st->access & 127))) return 0;
-  if (dir->flags & KE_DIR_UNSURE) {
-    f->undecided = 1;
-    return 1;
-  }
-  base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_EXACT];
-  if (base) {
-    f->name_len = st->name_len;
-    __u64 len = ke_bound(st->name_len, KE_NAME_MAX);
-    if (bpf_probe_read_kernel(&f->name[ke_bound(KE_NAME_END - len, KE_NAME_END)], len,
-                              (void*)st->name))
-      return open__unread(cpu, f);
-    f->hash_a = dir->hash_a;
-    f->hash_b = dir->hash_b;
-    hash__name(slot);
-    __u32 id = string__id(f, bpf_map_lookup_elem(&ke_r_exact, &at));
-    if (st->alias == id) st->alias = 0;
-    if (!filter__either(slot, at, base, id, st->alias)) return 0;
-  }
-  base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
-  st->alias_prefix = dir->alias_prefix;
-  if (base && !(dir->flags & KE_DIR_PARTIAL) &&
-      !filter__either(slot, at, base, dir->prefix, dir->alias_prefix))
-    return 0;
-  __u32 hints = cfg->base[KE_RC_OPEN][KE_DIM_FILE_HINT];
-  __u32 hint = hints ? open__hint(st) : 0;
-  if (hint == KE_HINT_UNREAD) return open__unread(cpu, f);
-  if (hints && !filter__and(slot, at, hints + hint)) return 0;
-  __u32 number = cfg->suffix_row;
-  struct ke_row* suffixes = number ? rules__lookup(ke_r_rows, at, &number) : NULL;
-  bool suffix = suffixes && row__meets(&f->acc, suffixes);
-  if (!suffix && !(base && dir->flags & KE_DIR_PARTIAL)) return 1;
-  open__walk(st, walk, slot);
+  if (!walk) return 0;
+  open__walk(st, walk, dir, slot);
   if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED | KE_WALK_UNSTABLE)) {
     f->undecided = 1;
     return 1;
@@ -223,11 +257,79 @@ __weak __noinline int open__judge(__u32 cpu) {
     walk->path[KE_PATH_MAX - 1] = '/';
     walk->off = KE_PATH_MAX - 1;
   }
+  __u32 at = st->at;
+  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
   if (base && dir->flags & KE_DIR_PARTIAL &&
-      !filter__either(slot, at, base, prefix__id(f, walk, at, false), dir->alias_prefix))
+      !filter__either(slot, at, base, KE_ID(prefix__value(f, walk, at, false)), dir->alias_prefix))
     return 0;
   base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_SUFFIX];
-  return base ? filter__and(slot, at, base + suffix__id(f, walk, at)) : 1;
+  return base ? filter__and(slot, at, base + KE_ID(suffix__value(f, walk, at))) : 1;
+}
+
+/* Intersects what the directory allows with three more rows; NULL = nothing was asked. */
+static __always_inline int open__intersect(struct ke_filter* f, const struct ke_dir_slot* dir,
+                                           const struct ke_row* a, const struct ke_row* b,
+                                           const struct ke_row* c) {
+  __u64 any = 0;
+  if (!a) a = &dir->row;
+  if (!b) b = &dir->row;
+  if (!c) c = &dir->row;
+#pragma unroll
+  for (int w = 0; w < KE_WORDS; w++)
+    any |= f->acc.words[w] = dir->row.words[w] & a->words[w] & b->words[w] & c->words[w];
+  return any != 0;
+}
+
+/* Which clauses hold for this open, into the filter's acc; 0 = none. */
+__weak __noinline int open__judge(__u32 cpu) {
+  __u32 slot = open__slot(cpu);
+  struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  if (!st || !f) return 0;
+  __u32 at = st->at;
+  __u32 who_index = st->who_index;
+  __u32 dir_index = st->dir_index;
+  struct ke_rule_config* cfg = rules__config(at);
+  void* index = bpf_map_lookup_elem(&ke_r_index, &at);
+  void* rows = bpf_map_lookup_elem(&ke_r_rows, &at);
+  struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &who_index);
+  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
+  if (!who || !dir) return 0;
+  f->undecided = who->undecided;
+  st->alias_prefix = dir->alias_prefix;
+  if (!cfg || !index || !rows || dir->flags & KE_DIR_UNSURE) {
+    if (!cfg || !index || !rows) filter__missing(f);
+    row__copy(&f->acc, &who->row);
+    f->undecided = 1;
+    return 1;
+  }
+  struct ke_row* access = NULL;
+  struct ke_row* exact = NULL;
+  struct ke_row* hinted = NULL;
+  __u32 id = 0;
+  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_ACCESS];
+  if (base && !(access = row__at(index, rows, base + (st->access & 127)))) filter__missing(f);
+  __u32 exacts = cfg->base[KE_RC_OPEN][KE_DIM_FILE_EXACT];
+  if (exacts) {
+    if (!open__name(st, f)) return open__unread(cpu, f, dir);
+    id = open__exact(f, dir, slot, at);
+    if (st->alias == id) st->alias = 0;
+    if (!st->alias && !(exact = row__at(index, rows, exacts + id))) filter__missing(f);
+  }
+  base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_HINT];
+  if (base) {
+    __u32 hint = st->hint == KE_HINT_UNKNOWN ? open__hint(st, f) : st->hint;
+    if (hint == KE_HINT_UNREAD) return open__unread(cpu, f, dir);
+    if (!(hinted = row__at(index, rows, base + hint))) filter__missing(f);
+  }
+  if (!open__intersect(f, dir, access, exact, hinted)) return 0;
+  if (exacts && st->alias && !filter__and_alias(slot, at, exacts, id | st->alias << 16)) return 0;
+  bool ends = base && (st->hint || cfg->suffix_negated);
+  __u32 number = ends ? cfg->suffix_row : 0;
+  struct ke_row* suffixes = number ? bpf_map_lookup_elem(rows, &number) : NULL;
+  bool by_suffix = suffixes && row__meets(&f->acc, suffixes);
+  bool by_prefix = dir->flags & KE_DIR_PARTIAL && cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
+  return by_suffix || by_prefix ? open__by_path(st, f, cfg, dir, slot) : 1;
 }
 
 static __always_inline __u32 open__access(struct file* file) {
@@ -252,11 +354,11 @@ static __always_inline void open__place(struct ke_open_state* st, struct file* f
   st->file_mnt = (__u64)mnt;
   st->name = (__u64)dentry->d_name.name;
   st->name_len = dentry->d_name.len;
-  st->dir.dentry = (__u64)parent;
-  st->dir.mnt = (__u64)mnt;
-  st->dir.ino = parent->d_inode ? parent->d_inode->i_ino : 0;
-  st->dir.parent = (__u64)parent->d_parent;
-  st->dir.name_hash = parent->d_name.hash;
+  st->dir.at.dentry = (__u64)parent;
+  st->dir.at.mnt = (__u64)mnt;
+  st->dir.at.ino = parent->d_inode ? parent->d_inode->i_ino : 0;
+  st->dir.at.parent = (__u64)parent->d_parent;
+  st->dir.at.name_hash = parent->d_name.hash;
   st->covered = 0;
   if (dentry != mnt->mnt_root) return;
   st->covered = 1;
@@ -265,7 +367,7 @@ static __always_inline void open__place(struct ke_open_state* st, struct file* f
     struct mount* above = BPF_CORE_READ(m, mnt_parent);
     if (st->file_dentry != (__u64)BPF_CORE_READ(m, mnt.mnt_root)) break;
     if (above == m || !above) break;
-    if (st->file_dentry == st->dir.root_dentry && st->file_mnt == st->dir.root_mnt) break;
+    if (st->file_dentry == st->dir.at.root_dentry && st->file_mnt == st->dir.at.root_mnt) break;
     st->file_dentry = (__u64)BPF_CORE_READ(m, mnt_mountpoint);
     st->file_mnt = (__u64)above + bpf_core_field_offset(struct mount, mnt);
   }
@@ -273,25 +375,78 @@ static __always_inline void open__place(struct ke_open_state* st, struct file* f
   st->name = (__u64)BPF_CORE_READ(dentry, d_name.name);
   st->name_len = BPF_CORE_READ(dentry, d_name.len);
   parent = BPF_CORE_READ(dentry, d_parent);
-  st->dir.dentry = (__u64)parent;
-  st->dir.mnt = st->file_mnt;
-  st->dir.ino = BPF_CORE_READ(parent, d_inode, i_ino);
-  st->dir.parent = (__u64)BPF_CORE_READ(parent, d_parent);
-  st->dir.name_hash = BPF_CORE_READ(parent, d_name.hash);
+  st->dir.at.dentry = (__u64)parent;
+  st->dir.at.mnt = st->file_mnt;
+  st->dir.at.ino = BPF_CORE_READ(parent, d_inode, i_ino);
+  st->dir.at.parent = (__u64)BPF_CORE_READ(parent, d_parent);
+  st->dir.at.name_hash = BPF_CORE_READ(parent, d_name.hash);
 }
 
 static __always_inline __u32 open__flags(struct ke_open_state* st, struct ke_filter* f,
-                                         struct file* file) {
+                                         struct file* file, __u32 nlink) {
   struct inode* inode = file->f_inode;
+  unsigned long magic = inode->i_sb->s_magic;
   __u32 flags = 0;
   if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED)) flags |= KE_FILE_PATH_CUT;
   if (st->walk & KE_WALK_UNSTABLE) flags |= KE_FILE_PATH_UNSTABLE;
   if (st->walk & KE_WALK_UNREACHABLE) flags |= KE_FILE_PATH_UNREACHABLE;
-  if (inode->i_nlink == 0 || !file->f_path.dentry->d_hash.pprev) flags |= KE_FILE_DELETED;
-  if (file__is_memfd(file, inode)) flags |= KE_FILE_MEMFD;
-  if (inode__on_overlay_upper(inode)) flags |= KE_FILE_OVERLAY_UPPER;
+  if (nlink == 0 || !file->f_path.dentry->d_hash.pprev) flags |= KE_FILE_DELETED;
+  if (file__is_memfd(file, magic)) flags |= KE_FILE_MEMFD;
+  if (magic == OVERLAYFS_MAGIC && inode__on_overlay_upper(inode)) flags |= KE_FILE_OVERLAY_UPPER;
   if (f->undecided) flags |= KE_FILE_UNDECIDED;
   return flags;
+}
+
+#define KE_SHORT 32
+
+/* Copies `len` bytes; of short strings always KE_SHORT, at a tenth of a helper's price. */
+static __always_inline void text__copy(__u8* to, const __u8* from, __u64 len, __u64 most) {
+  if (len > KE_SHORT) {
+    bpf_probe_read_kernel(to, ke_bound(len, most), from);
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < KE_SHORT; i += 8)
+    *(volatile __u64*)(to + i) = *(const volatile __u64*)(from + i);
+}
+
+/* The file's path into the record; returns its length. */
+static __always_inline __u64 open__path(struct ke_open_state* st, struct ke_open_rec* rec,
+                                        struct ke_filter* f, const struct ke_dir_slot* dir,
+                                        __u32 slot) {
+  __u64 dir_len = dir->text_len;
+  __u64 len = st->name_len;
+  asm volatile("" : "+r"(dir_len), "+r"(len));
+  if (!st->walked && dir_len <= KE_DIR_TEXT && len <= KE_NAME_MAX && open__composes(st, dir) &&
+      open__name(st, f)) {
+    st->walk = dir->walk;
+    st->composed = 1;
+    text__copy(rec->path, dir->text, dir_len, KE_DIR_TEXT);
+    text__copy(&rec->path[dir_len + 1], &f->name[ke_bound(KE_NAME_END - len, KE_NAME_END)], len,
+               KE_NAME_MAX);
+    rec->path[dir_len] = '/';
+    return dir_len + 1 + len;
+  }
+  struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
+  if (!walk) return 0;
+  open__walk(st, walk, dir, slot);
+  __u64 start = ke_bound(walk->off, KE_PATH_MAX);
+  len = ke_bound(KE_PATH_MAX - start, KE_PATH_MAX);
+  if (len == 0) {
+    rec->path[0] = '/';
+    return 1;
+  }
+  bpf_probe_read_kernel(rec->path, len, &walk->path[start]);
+  return len;
+}
+
+/* Did the path change since the open was judged? Of a composed one the directory's part was right
+ * when the hook began, and the file was in it under that name all the time. */
+static __always_inline bool open__moved(const struct ke_open_state* st, struct file* file) {
+  if (st->composed && !st->covered)
+    return file->f_path.dentry->d_seq.seqcount.sequence != st->name_seq || st->name_seq & 1;
+  __u64 seqs = tree__seqs();
+  return seqs != st->dir.at.seqs || seqs & KE_SEQS_ODD;
 }
 
 static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
@@ -299,24 +454,27 @@ static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
   __u32 slot = open__slot(cpu);
   struct ke_open_rec* rec = bpf_map_lookup_elem(&ke_open_recs, &cpu);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
-  struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
-  if (!rec || !f || !walk) return;
+  __u32 dir_index = st->dir_index;
+  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
+  if (!rec || !f || !dir) return;
   struct ke_file_open* out = &rec->fixed;
   struct inode* inode = file->f_inode;
   event__begin(stats, &out->hdr, cpu, KE_FILE_OPEN);
   out->hdr.epoch = KE_STAMP_EPOCH(st->stamp);
   out->tgid = st->tgid;
   out->tid = (__u32)bpf_get_current_pid_tgid();
-  out->start_ns = st->start_ns;
-  out->cgroup_id = st->cgroup_id;
+  out->cgroup_id = current__cgroup_id();
   if (current__is_typed()) {
     struct task_struct* task = current__typed();
+    out->start_ns = task->group_leader->start_boottime;
     const struct cred* cred = file->f_cred;
     task__creds(&out->creds, cred);
     task__namespaces(&out->ns, task, cred);
     task__ns_pid(task, &out->ns.pid);
   } else {
     __u32 unused;
+    struct task_struct* task = (void*)bpf_get_current_task();
+    out->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
     open__creds(&out->creds, &out->ns, &unused, &unused);
   }
   out->ino = inode->i_ino;
@@ -332,20 +490,11 @@ static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
   row__copy(&rec->clauses, &f->acc);
   out->clauses.off = KE_OFFSETOF(struct ke_open_rec, clauses);
   out->clauses.len = sizeof(rec->clauses);
-  open__walk(st, walk, slot);
-  /* The tree changed since the open was judged: the path may be another one by now. */
-  if (((__u64)rename__seq() << 32 | mount__seq()) != st->dir.seqs) st->walk |= KE_WALK_UNSTABLE;
+  __u64 len = open__path(st, rec, f, dir, slot);
+  if (open__moved(st, file)) st->walk |= KE_WALK_UNSTABLE;
   if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED | KE_WALK_UNSTABLE)) f->undecided = 1;
-  out->flags = open__flags(st, f, file);
+  out->flags = open__flags(st, f, file, out->nlink);
   if (f->undecided) site__count(stats, KE_SITE_RULES_UNDECIDED);
-  __u64 start = ke_bound(walk->off, KE_PATH_MAX);
-  __u64 len = ke_bound(KE_PATH_MAX - start, KE_PATH_MAX);
-  if (len == 0) {
-    rec->path[0] = '/';
-    len = 1;
-  } else {
-    bpf_probe_read_kernel(rec->path, len, &walk->path[start]);
-  }
   out->path.off = KE_OFFSETOF(struct ke_open_rec, path);
   out->path.len = len;
   event__send_bulk(stats, rec, ke_bound(KE_OFFSETOF(struct ke_open_rec, path) + len, sizeof(*rec)));

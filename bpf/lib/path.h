@@ -34,6 +34,10 @@ static __always_inline __u32 mount__seq(void) {
   return seq;
 }
 
+/* Both at once: an odd half says that a change is under way. */
+static __always_inline __u64 tree__seqs(void) { return (__u64)rename__seq() << 32 | mount__seq(); }
+#define KE_SEQS_ODD 0x100000001ull
+
 /* One step up. Returns 0 when there is more, else KE_WALK_DONE with what is to be said. */
 static __always_inline __u32 walk__step(struct ke_walk* walk) {
   struct dentry* dentry = walk->dentry;

@@ -58,7 +58,27 @@ struct {
   __type(value, struct ke_proc);
 } ke_procs SEC(".maps") __weak;
 
+/* Moves when a process with that tgid gets another image, or is another process: what a cached mask
+ * depends on. Tgids share elements: a mask is then computed once too often. */
+#define KE_GENS 4096
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, KE_GENS);
+  __type(key, __u32);
+  __type(value, __u32);
+} ke_proc_gens SEC(".maps") __weak;
+
 #define KE_NAME_END 256 /* of ke_filter.name: the name ends here */
+#define KE_WANT_MAX 32  /* rows of one intersection, a power of two */
+
+/* A file as a process sees it, by what tells two apart while no rename and no mount comes between:
+ * a dentry that was freed and came back has another name, parent or inode. */
+struct ke_place {
+  __u64 dentry, mnt, root_dentry, root_mnt;
+  __u64 ino;
+  __u64 parent, name_hash;
+  __u64 seqs; /* 0 = it has changed while it was looked at */
+};
 
 /* One evaluation at work. */
 struct ke_filter {
@@ -72,11 +92,16 @@ struct ke_filter {
   struct ke_suffix_key suffix;
   struct ke_hint_key hint;
   __u8 name[2 * KE_NAME_END + 8]; /* last part of a path; the verifier wants room behind it */
+  __u64 want[KE_WANT_MAX / 2];    /* rows to intersect: places in the index; unused ones are 0 */
+  __u32 wanted;
+  __u32 mask_slot; /* in ke_masks, of these places */
   __u32 name_len;
   struct ke_path_ids ids;
-  __u32 undecided; /* a value was not known: acc holds more than is true */
-  __u32 wanted;    /* rows to intersect: places in the index */
-  __u32 want[32];
+  struct ke_path_ids later;   /* those of ids that matter after the exec */
+  struct ke_path_ids keep[2]; /* later, by slot of the epoch */
+  struct ke_place image;      /* of an exec */
+  __u32 had;                  /* the process had an entry before */
+  __u32 undecided;            /* a value was not known: acc holds more than is true */
 };
 
 struct {
@@ -104,12 +129,28 @@ static __always_inline struct ke_rule_config* rules__config(__u32 slot) {
   return rules__lookup(ke_r_config, slot, &zero);
 }
 
-/* The row of an id, or NULL. */
-static __always_inline struct ke_row* rules__row(__u32 slot, __u32 index) {
-  __u32* number = rules__lookup(ke_r_index, slot, &index);
+/* The row at a place of the index, or NULL. */
+static __always_inline struct ke_row* row__at(void* index, void* rows, __u32 place) {
+  __u32* number = bpf_map_lookup_elem(index, &place);
   if (!number) return NULL;
   __u32 row = *number;
-  return rules__lookup(ke_r_rows, slot, &row);
+  return bpf_map_lookup_elem(rows, &row);
+}
+
+static __always_inline struct ke_row* rules__row(__u32 slot, __u32 place) {
+  void* index = bpf_map_lookup_elem(&ke_r_index, &slot);
+  void* rows = bpf_map_lookup_elem(&ke_r_rows, &slot);
+  return index && rows ? row__at(index, rows, place) : NULL;
+}
+
+static __always_inline __u32* proc__gen(__u32 tgid) {
+  __u32 place = tgid & (KE_GENS - 1);
+  return bpf_map_lookup_elem(&ke_proc_gens, &place);
+}
+
+static __always_inline void proc__changed(__u32 tgid) {
+  __u32* gen = proc__gen(tgid);
+  if (gen) __sync_fetch_and_add(gen, 1);
 }
 
 static __always_inline bool row__any(const struct ke_row* row) {

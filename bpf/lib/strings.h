@@ -63,16 +63,16 @@ __weak __noinline int hash__name(__u32 slot) {
   return 0;
 }
 
-/* Id of the string that was hashed; 0 = none. */
-static __always_inline __u32 string__id(struct ke_filter* f, void* table) {
+/* Value of the string that was hashed; 0 = none. */
+static __always_inline __u32 string__value(struct ke_filter* f, void* table) {
   struct ke_string_key key = {f->hash_a, f->hash_b};
-  __u32* id = table ? bpf_map_lookup_elem(table, &key) : NULL;
-  return id ? *id : 0;
+  __u32* value = table ? bpf_map_lookup_elem(table, &key) : NULL;
+  return value ? *value : 0;
 }
 
-/* Id of the longest prefix of the walker's string that rules name, with `slash` behind it. */
-static __always_inline __u32 prefix__id(struct ke_filter* f, struct ke_walk* walk, __u32 epoch_slot,
-                                        bool slash) {
+/* Value of the longest prefix of the walker's string that rules name, with `slash` behind it. */
+static __always_inline __u32 prefix__value(struct ke_filter* f, struct ke_walk* walk,
+                                           __u32 epoch_slot, bool slash) {
   __u64 off = ke_bound(walk->off, KE_PATH_MAX);
   __u64 len = ke_bound(KE_PATH_MAX - off, KE_PREFIX_BYTES - 1);
   bpf_probe_read_kernel(f->prefix.bytes, len, &walk->path[off]);
@@ -85,9 +85,9 @@ static __always_inline __u32 prefix__id(struct ke_filter* f, struct ke_walk* wal
   return id ? *id : 0;
 }
 
-/* Id of the longest suffix of the walker's string that rules name. */
-static __always_inline __u32 suffix__id(struct ke_filter* f, struct ke_walk* walk,
-                                        __u32 epoch_slot) {
+/* Value of the longest suffix of the walker's string that rules name. */
+static __always_inline __u32 suffix__value(struct ke_filter* f, struct ke_walk* walk,
+                                           __u32 epoch_slot) {
   __u64 len = KE_PATH_MAX - ke_bound(walk->off, KE_PATH_MAX);
 #pragma unroll
   for (int i = 0; i < KE_SUFFIX_BYTES / 8; i++) {
@@ -99,7 +99,9 @@ static __always_inline __u32 suffix__id(struct ke_filter* f, struct ke_walk* wal
   return id ? *id : 0;
 }
 
-/* Ids of the walker's string into the filter's `ids`. 0 = they can't be told. */
+#define KE_LATER(value) (KE_ID(value) & -((value) >> 16 & 1))
+
+/* Ids of the walker's string into the filter's `ids` and `later`. 0 = they can't be told. */
 __weak __noinline int string__ids(__u32 slot, __u32 epoch_slot) {
   struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
@@ -108,15 +110,19 @@ __weak __noinline int string__ids(__u32 slot, __u32 epoch_slot) {
   __u32 asks = cfg->image_asks;
   __u32 off = walk->off;
   __u32 base = walk->base;
-  f->ids = (struct ke_path_ids){};
+  __u32 exact = 0, prefix = 0, suffix = 0;
+  f->ids = f->later = (struct ke_path_ids){};
   if (asks & KE_ASK_EXACT && off + base < KE_PATH_MAX) {
     __u32 dir_end = KE_PATH_MAX - 1 - base;
     hash__begin(f, cfg);
     if (!hash__walk(slot, dir_end, dir_end - off) || !hash__walk(slot, KE_PATH_MAX, base)) return 0;
-    f->ids.exact = string__id(f, bpf_map_lookup_elem(&ke_r_exact, &epoch_slot));
+    exact = string__value(f, bpf_map_lookup_elem(&ke_r_exact, &epoch_slot));
   }
-  if (asks & KE_ASK_PREFIX) f->ids.prefix = prefix__id(f, walk, epoch_slot, false);
-  if (asks & KE_ASK_SUFFIX) f->ids.suffix = suffix__id(f, walk, epoch_slot);
+  if (asks & KE_ASK_PREFIX) prefix = prefix__value(f, walk, epoch_slot, false);
+  if (asks & KE_ASK_SUFFIX) suffix = suffix__value(f, walk, epoch_slot);
+  f->ids = (struct ke_path_ids){.exact = exact, .prefix = prefix, .suffix = suffix};
+  f->later = (struct ke_path_ids){
+      .exact = KE_LATER(exact), .prefix = KE_LATER(prefix), .suffix = KE_LATER(suffix)};
   return 1;
 }
 

@@ -20,22 +20,21 @@
 #define S_IFDIR_BITS 0040000
 
 /* What a process's mask depends on, compared on use: it is stale when any of it differs. Contents,
- * not pointers: a freed one comes back. */
-struct ke_who {
-  __u64 start_ns;
-  __u64 exec_id; /* one more at each exec */
+ * not pointers alone: a freed one comes back. What no condition asks for is 0. */
+struct ke_subject {
   __u64 cred;
-  __u64 uids, euids; /* with their gids */
-  __u64 caps;        /* effective */
-  __u64 namespaces;  /* 0 where no condition asks */
+  __u64 creds;   /* its ids and capabilities, mixed */
+  __u64 session; /* login's uid, session */
+  __u64 namespaces;
   __u64 cgroup_id;
-  __u64 tgid;
-  __u64 stamp; /* of ke_rule_control */
 };
 
 /* The clauses that a process allows: one slot of its CPU's, by tgid. */
 struct ke_who_slot {
-  struct ke_who who;
+  __u64 stamp; /* of ke_rule_control */
+  __u32 tgid;
+  __u32 gen; /* of ke_proc_gens: another image since, or another process */
+  struct ke_subject subject;
   __u64 mask_hash; /* of the row; 0 = no clause */
   __u64 undecided;
   struct ke_row row;
@@ -48,13 +47,9 @@ struct {
   __type(value, struct ke_who_slot);
 } ke_open_who SEC(".maps");
 
-/* A directory as a process sees it. The kernel's own sequence numbers say that no rename and no
- * mount came between; a dentry that was freed and came back has another name or inode. */
+/* A directory as a process sees it, and the clauses that the process allows. */
 struct ke_dir {
-  __u64 dentry, mnt, root_dentry, root_mnt;
-  __u64 ino;
-  __u64 parent, name_hash; /* dentry's */
-  __u64 seqs;
+  struct ke_place at;
   __u64 mask_hash;
   __u64 stamp;
 };
@@ -65,13 +60,19 @@ struct ke_dir {
 #define KE_DIR_UNSURE 8u  /* the path could not be read whole */
 #define KE_DIR_ALIAS 16u  /* the rules know it by another name: look at the inodes in it */
 
+#define KE_DIR_TEXT 192 /* longer paths of directories are not kept */
+
 struct ke_dir_slot {
   struct ke_dir dir;
   __u64 hash_a, hash_b; /* of its path */
+  struct ke_row row;    /* clauses of the process that its path, unless PARTIAL, allows */
   __u32 prefix;         /* id of its path with a slash behind it */
   __u32 alias_prefix;   /* of the nearest directory above that the rules know by another name */
   __u32 dir_id;
   __u32 flags;
+  __u32 walk;     /* KE_WALK_* of its path */
+  __u32 text_len; /* of it, without a slash behind; KE_DIR_TEXT + 1 = it is not kept */
+  __u8 text[KE_DIR_TEXT];
 };
 
 struct {
@@ -83,9 +84,7 @@ struct {
 
 /* One open under judgement: addresses as numbers, for the global functions. */
 struct ke_open_state {
-  struct ke_who who;
-  __u64 start_ns;
-  __u64 cgroup_id;
+  struct ke_subject subject;
   struct ke_dir dir;
   __u64 file_dentry, file_mnt; /* of the name: above the mounts that cover it */
   __u64 name;
@@ -96,8 +95,13 @@ struct ke_open_state {
   __u32 access;
   __u64 stamp;
   __u32 tgid;
-  __u32 walked; /* the walker holds the file's path */
-  __u32 walk;   /* KE_WALK_* of it */
+  __u32 gen;
+  __u32 hint;     /* id of what the name ends with, KE_HINT_UNKNOWN = not looked up */
+  __u32 named;    /* the filter holds the file's name */
+  __u32 walked;   /* the walker holds the file's path */
+  __u32 composed; /* … made of the directory's and the name */
+  __u32 name_seq; /* of the file's dentry, before dir.at.seqs was read: moves when it is renamed */
+  __u32 walk;     /* KE_WALK_* of it */
   __u32 alias_prefix;
   __u32 covered; /* the file is mounted on the name that it is opened by */
   __u32 at;      /* slot of the epoch */
@@ -143,12 +147,21 @@ static __always_inline __u64 namespaces__mix(struct nsproxy* ns, const struct cr
   return mix * 31 + BPF_CORE_READ(cred, user_ns, ns.inum);
 }
 
-static __always_inline __u64 cred__uids(const struct cred* cred) {
-  return (__u64)cred->uid.val << 32 | cred->gid.val;
-}
-
-static __always_inline __u64 cred__euids(const struct cred* cred) {
-  return (__u64)cred->euid.val << 32 | cred->egid.val;
+/* All that conditions may ask of credentials. */
+static __always_inline __u64 cred__mix(const struct cred* cred) {
+  __u64 mix = cred->uid.val;
+  mix = mix * KE_HASH_A + cred->gid.val;
+  mix = mix * KE_HASH_A + cred->suid.val;
+  mix = mix * KE_HASH_A + cred->sgid.val;
+  mix = mix * KE_HASH_A + cred->euid.val;
+  mix = mix * KE_HASH_A + cred->egid.val;
+  mix = mix * KE_HASH_A + cred->fsuid.val;
+  mix = mix * KE_HASH_A + cred->fsgid.val;
+  mix = mix * KE_HASH_A + ke_load64(cred->cap_inheritable);
+  mix = mix * KE_HASH_A + ke_load64(cred->cap_permitted);
+  mix = mix * KE_HASH_A + ke_load64(cred->cap_effective);
+  mix = mix * KE_HASH_A + ke_load64(cred->cap_bset);
+  return mix * KE_HASH_A + ke_load64(cred->cap_ambient);
 }
 
 /* The same for a task that is a number, on 5.10. */
@@ -162,57 +175,53 @@ static __always_inline __u64 untyped__cgroup_id(struct task_struct* task) {
   return BPF_CORE_READ(css, cgroup, kn, id);
 }
 
-static __always_inline void who__fill(struct ke_who* who, const struct cred* cred, __u64 stamp,
-                                      __u32 tgid) {
-  bool namespaces = stamp & KE_STAMP_NAMESPACES;
-  if (current__is_typed()) {
-    struct task_struct* task = current__typed();
-    who->start_ns = task->group_leader->start_boottime;
-    who->exec_id = task->self_exec_id;
-    who->cgroup_id = task__cgroup_id(task);
-    who->namespaces = namespaces ? namespaces__mix(task->nsproxy, cred) : 0;
-  } else {
-    struct task_struct* task = (void*)bpf_get_current_task();
-    who->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-    who->exec_id = BPF_CORE_READ(task, self_exec_id);
-    who->cgroup_id = untyped__cgroup_id(task);
-    who->namespaces = namespaces ? namespaces__mix(BPF_CORE_READ(task, nsproxy), cred) : 0;
+static __always_inline __u64 untyped__session(struct task_struct* task) {
+  if (!bpf_core_field_exists(task->loginuid)) return 0;
+  return (__u64)BPF_CORE_READ(task, loginuid.val) << 32 | BPF_CORE_READ(task, sessionid);
+}
+
+static __always_inline __u64 current__cgroup_id(void) {
+  return current__is_typed() ? task__cgroup_id(current__typed())
+                             : untyped__cgroup_id((void*)bpf_get_current_task());
+}
+
+/* What conditions ask of the current process: `asks` has KE_STAMP_ASKS bits. */
+static __always_inline void subject__fill(struct ke_subject* to, const struct cred* cred,
+                                          __u64 asks) {
+  struct task_struct* task = (void*)bpf_get_current_task();
+  __builtin_memset(to, 0, sizeof(*to));
+  if (asks & KE_STAMP_CGROUP) to->cgroup_id = current__cgroup_id();
+  if (asks & KE_STAMP_CREDS) {
+    to->cred = (__u64)cred;
+    to->creds = cred__mix(cred);
   }
-  who->cred = (__u64)cred;
-  who->uids = cred__uids(cred);
-  who->euids = cred__euids(cred);
-  who->caps = ke_load64(cred->cap_effective);
-  who->tgid = tgid;
-  who->stamp = stamp;
+  if (asks & KE_STAMP_SESSION) to->session = untyped__session(task);
+  if (asks & KE_STAMP_NAMESPACES)
+    to->namespaces = namespaces__mix(BPF_CORE_READ(task, nsproxy), cred);
 }
 
 /* Jumps, not arithmetic: the verifier lets pointers be compared, not reckoned with. */
-static __always_inline bool who__same(const struct ke_who* a, const struct ke_who* b) {
-  return a->tgid == b->tgid && a->stamp == b->stamp && a->exec_id == b->exec_id &&
-         a->start_ns == b->start_ns && a->cred == b->cred && a->cgroup_id == b->cgroup_id &&
-         a->uids == b->uids && a->euids == b->euids && a->caps == b->caps &&
-         a->namespaces == b->namespaces;
+static __always_inline bool subject__same(const struct ke_subject* a, const struct ke_subject* b) {
+  return a->cgroup_id == b->cgroup_id && a->cred == b->cred && a->creds == b->creds &&
+         a->session == b->session && a->namespaces == b->namespaces;
 }
 
 static __always_inline bool dir__same(const struct ke_dir* a, const struct ke_dir* b) {
-  return a->dentry == b->dentry && a->mask_hash == b->mask_hash && a->mnt == b->mnt &&
-         a->seqs == b->seqs && a->stamp == b->stamp && a->root_dentry == b->root_dentry &&
-         a->root_mnt == b->root_mnt && a->ino == b->ino && a->parent == b->parent &&
-         a->name_hash == b->name_hash;
+  return a->mask_hash == b->mask_hash && a->stamp == b->stamp && place__same(&a->at, &b->at);
 }
 
-static __always_inline void root__fill(struct ke_dir* dir) {
+static __always_inline void root__fill(struct ke_place* place) {
   if (current__is_typed()) {
     struct fs_struct* fs = current__typed()->fs;
-    dir->root_dentry = (__u64)fs->root.dentry;
-    dir->root_mnt = (__u64)fs->root.mnt;
+    place->root_dentry = (__u64)fs->root.dentry;
+    place->root_mnt = (__u64)fs->root.mnt;
   } else {
     struct task_struct* task = (void*)bpf_get_current_task();
     struct fs_struct* fs = BPF_CORE_READ(task, fs);
     struct path root = {};
     bpf_core_read(&root, sizeof(root), &fs->root);
-    dir->root_dentry = (__u64)root.dentry;
-    dir->root_mnt = (__u64)root.mnt;
+    place->root_dentry = (__u64)root.dentry;
+    place->root_mnt = (__u64)root.mnt;
   }
 }
 
@@ -254,17 +263,20 @@ __weak __noinline int who__refresh(__u32 cpu) {
   __u32 slot = open__slot(cpu);
   struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
-  if (!st || !f) return 0;
+  struct ke_open_rec* rec = bpf_map_lookup_elem(&ke_open_recs, &cpu);
+  if (!st || !f || !rec) return 0;
   __u32 index = st->who_index;
   struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &index);
   if (!who) return 0;
-  struct ke_creds creds = {};
-  struct ke_namespaces ns = {};
-  __u32 loginuid, sessionid;
-  proc__load(f, st->tgid, st->who.start_ns);
-  open__creds(&creds, &ns, &loginuid, &sessionid);
-  filter__subject(f, &creds, &ns, loginuid, sessionid);
-  f->cgroup_id = st->who.cgroup_id;
+  struct ke_creds* creds = &rec->fixed.creds; /* no record is being made yet, and stack is short */
+  struct ke_namespaces* ns = &rec->fixed.ns;
+  __u32 loginuid = ~0u, sessionid = ~0u;
+  struct task_struct* task = (void*)bpf_get_current_task();
+  proc__load(f, st->tgid, BPF_CORE_READ(task, group_leader, start_boottime));
+  if (st->stamp & (KE_STAMP_CREDS | KE_STAMP_SESSION | KE_STAMP_NAMESPACES))
+    open__creds(creds, ns, &loginuid, &sessionid);
+  filter__subject(f, creds, ns, loginuid, sessionid);
+  f->cgroup_id = st->subject.cgroup_id;
   int any = filter__process(slot, st->at, KE_RC_OPEN);
   __u64 hash = 0;
   if (any) {
@@ -275,9 +287,11 @@ __weak __noinline int who__refresh(__u32 cpu) {
   }
   who->mask_hash = hash;
   who->undecided = f->undecided;
+  who->tgid = st->tgid;
+  who->gen = st->gen;
+  __builtin_memcpy(&who->subject, &st->subject, sizeof(who->subject));
   /* What is not known yet may be at the next open. */
-  __builtin_memcpy(&who->who, &st->who, sizeof(who->who));
-  if (f->undecided) who->who.stamp = 0;
+  who->stamp = f->undecided ? 0 : st->stamp;
   return any;
 }
 

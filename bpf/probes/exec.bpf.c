@@ -87,32 +87,40 @@ static __always_inline __u64 exec__args(struct ke_cpu_stats* stats, struct ke_sc
   return off + env;
 }
 
-/* Remembers of the new image what rules ask for, and says which clauses of the class hold. Returns
- * whether any does. The record and the walker of `cpu` hold what the hook has read. */
-__weak __noinline int exec__judge(__u32 cpu) {
-  struct ke_rule_control* control = rules__control();
-  struct ke_cpu_stats* stats = stats__of(cpu);
-  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
-  struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &cpu);
-  if (!control || !f || !stats || !scratch) return false;
-  struct ke_process* rec = (void*)scratch->rec;
-  __u32 epoch = KE_STAMP_EPOCH(control->stamp);
-  __u32 next = control->next;
-  if (!epoch && !next) return false;
-  proc__exec(stats, f, cpu, epoch, next, rec);
-  rec->hdr.epoch = epoch;
+/* Which clauses of the class hold for the record and the filter's process; 0 = none. */
+static __always_inline int exec__filter(struct ke_cpu_stats* stats, struct ke_filter* f,
+                                        struct ke_process* rec, __u32 cpu, __u32 epoch) {
   struct ke_rule_config* cfg = epoch ? rules__config(epoch & 1) : NULL;
-  if (!cfg || !(cfg->classes & 1u << KE_RC_EXEC)) return false;
+  if (!cfg || !(cfg->classes & 1u << KE_RC_EXEC)) return 0;
   filter__subject(f, &rec->creds, &rec->ns, rec->loginuid, rec->sessionid);
   f->words[KE_WORD_IMAGE] = rec->flags;
   f->cgroup_id = rec->cgroup_id;
-  if (!filter__process(cpu, epoch & 1, KE_RC_EXEC)) return false;
+  if (!filter__process(cpu, epoch & 1, KE_RC_EXEC)) return 0;
   if (rec->flags & (KE_F_BINARY_CUT | KE_F_BINARY_UNSTABLE)) f->undecided = 1;
   if (f->undecided) {
     rec->flags |= KE_F_UNDECIDED;
     site__count(stats, KE_SITE_RULES_UNDECIDED);
   }
-  return true;
+  return 1;
+}
+
+/* Says which clauses hold for an exec, and remembers of the new image what rules ask for later.
+ * Returns whether any holds. The record and the walker of `cpu` hold what the hook has read. */
+__weak __noinline int exec__judge(__u32 cpu) {
+  struct ke_rule_control* control = rules__control();
+  struct ke_cpu_stats* stats = stats__of(cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
+  struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &cpu);
+  if (!control || !f || !stats || !scratch) return 0;
+  struct ke_process* rec = (void*)scratch->rec;
+  __u32 epoch = KE_STAMP_EPOCH(control->stamp);
+  __u32 next = control->next;
+  if (!epoch && !next) return 0;
+  rec->hdr.epoch = epoch;
+  proc__exec(f, cpu, epoch, next, rec);
+  int any = exec__filter(stats, f, rec, cpu, epoch);
+  proc__remember(stats, f, epoch, next, rec->tgid);
+  return any;
 }
 
 /* Appends the clauses that hold. */
@@ -125,6 +133,23 @@ static __always_inline __u64 exec__clauses(struct ke_scratch* scratch, struct ke
   rec->clauses.off = off;
   rec->clauses.len = sizeof(struct ke_row);
   return off + sizeof(struct ke_row);
+}
+
+/* What the rules know the image's path by. `seqs`: before the path was read. */
+static __always_inline void exec__place(__u32 cpu, struct file* file, struct fs_struct* fs,
+                                        __u32 flags, __u64 seqs) {
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
+  if (!f) return;
+  struct dentry* dentry = file->f_path.dentry;
+  struct ke_place* image = &f->image;
+  image->dentry = (__u64)dentry;
+  image->mnt = (__u64)file->f_path.mnt;
+  image->root_dentry = (__u64)fs->root.dentry;
+  image->root_mnt = (__u64)fs->root.mnt;
+  image->ino = file->f_inode->i_ino;
+  image->parent = (__u64)dentry->d_parent;
+  image->name_hash = dentry->d_name.hash;
+  image->seqs = flags & (KE_F_BINARY_CUT | KE_F_BINARY_UNSTABLE) ? 0 : seqs;
 }
 
 /*
@@ -145,7 +170,9 @@ static __always_inline void exec__report(struct task_struct* task, __u32 old_tid
   task__fill(rec, task);
   image__file(rec, bprm->file);
   exec__gains(rec, bprm, bprm->file->f_inode);
-  __u64 off = image__paths(stats, scratch, cpu, bprm->file, task->fs);
+  __u64 seqs = 0;
+  __u64 off = image__paths(stats, scratch, cpu, bprm->file, task->fs, &seqs);
+  exec__place(cpu, bprm->file, task->fs, rec->flags, seqs);
   off = exec__script(stats, scratch, rec, bprm, old_tid, off);
   off = exec__args(stats, scratch, rec, task->mm, off);
   int clauses = exec__judge(cpu); /* now that all flags stand; the walker still has the binary */

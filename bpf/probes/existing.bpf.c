@@ -31,7 +31,8 @@ int existing__iter(struct bpf_iter__task* ctx) {
   struct file* file = mm ? mm->exe_file : NULL;
   if (file && fs) {
     image__file(rec, file);
-    off = image__paths(stats, scratch, slot, file, fs);
+    __u64 seqs;
+    off = image__paths(stats, scratch, slot, file, fs, &seqs);
     rec->args_len = mm->arg_end - mm->arg_start;
     rec->env_len = mm->env_end - mm->env_start;
   }

@@ -13,51 +13,57 @@ int BPF_PROG(open__fentry, struct file* file) {
   __u32 cpu = bpf_get_smp_processor_id();
   struct ke_cpu_stats* stats = stats__of(cpu);
   struct ke_rule_control* control = rules__control();
-  if (!stats || !control) return 0;
-  __u64 stamp = control->stamp;
   __u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  __u32* gen = proc__gen(tgid);
   __u32 who_index = cpu * ke_cfg_who_slots + (tgid & (ke_cfg_who_slots - 1));
   struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &who_index);
+  if (!stats || !control || !gen || !who) return 0; /* each has an element for it */
+  __u64 stamp = control->stamp;
+  __u32 now = *gen;
   /* A file below an overlay: the overlay's own open has been judged. */
   bool inner = file->f_mode & (FMODE_BACKING_BIT | FMODE_NOACCOUNT_BIT);
-  if (!who || !KE_STAMP_EPOCH(stamp) || inner || tgid == ke_cfg_self) goto skip;
-  struct ke_who now;
-  who__fill(&now, file->f_cred, stamp, tgid);
-  bool same = who__same(&who->who, &now);
-  if (same && !who->mask_hash) goto skip;
+  if (!KE_STAMP_EPOCH(stamp) || inner || tgid == ke_cfg_self) goto skip;
+  bool same = who->tgid == tgid && who->gen == now && who->stamp == stamp;
+  if (same && !(stamp & KE_STAMP_ASKS) && !who->mask_hash) goto skip;
   struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
   if (!st) goto skip;
+  if (stamp & KE_STAMP_ASKS || !same) {
+    subject__fill(&st->subject, file->f_cred, stamp);
+    same = same && subject__same(&who->subject, &st->subject);
+    if (same && !who->mask_hash) goto skip;
+  }
   st->stamp = stamp;
   st->at = KE_STAMP_EPOCH(stamp) & 1;
   st->tgid = tgid;
+  st->gen = now;
   st->who_index = who_index;
-  st->start_ns = now.start_ns;
-  st->cgroup_id = now.cgroup_id;
   if (!same) {
-    st->who = now;
     who__refresh(cpu);
     if (!who->mask_hash) goto skip;
   }
   st->dir.mask_hash = who->mask_hash;
   st->dir.stamp = stamp;
-  st->dir.seqs = (__u64)rename__seq() << 32 | mount__seq();
+  st->name_seq = file->f_path.dentry->d_seq.seqcount.sequence;
+  st->dir.at.seqs = tree__seqs();
   open__place(st, file);
-  root__fill(&st->dir);
+  root__fill(&st->dir.at);
   struct inode* inode = file->f_inode;
-  __u64 address = *(volatile __u64*)&st->dir.dentry; /* a number now, not a pointer */
+  __u64 address = *(volatile __u64*)&st->dir.at.dentry; /* a number now, not a pointer */
   __u32 hash = address >> 6 ^ address >> 14 ^ who->mask_hash;
   __u32 dir_index = st->dir_index = cpu * ke_cfg_dir_slots + (hash & (ke_cfg_dir_slots - 1));
   struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
-  if (!dir) goto skip;
+  __u32 slot = open__slot(cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  if (!dir || !f) goto skip;
   if (!dir__same(&dir->dir, &st->dir)) dir__refresh(cpu);
   st->alias = st->alias_prefix = 0;
+  st->hint = KE_HINT_UNKNOWN;
+  st->named = st->walked = st->composed = st->walk = 0;
   bool alias = stamp & KE_STAMP_IDENTS &&
                (inode->i_nlink > 1 || st->covered || dir->flags & KE_DIR_ALIAS) &&
                open__alias(st, inode);
-  if (!alias && (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && !open__hint(st))))
+  if (!alias && (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && !open__hint(st, f))))
     goto skip;
-  st->walked = 0;
-  st->walk = 0;
   st->access = open__access(file);
   if (!open__judge(cpu)) goto skip;
   open__report(stats, cpu, st, file);

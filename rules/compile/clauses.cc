@@ -123,6 +123,8 @@ class Planner {
         break;
       case ExprOp::kMatches:
         whole = false;
+        condition.hint = true;
+        condition.expr = &expr;
         if (!Pattern(expr, &condition)) return {};
         break;
       default:
@@ -316,6 +318,27 @@ class Normaliser {
   const Planner& planner_;
 };
 
+// A pattern's end says nothing more of a path that is compared whole, and costs a look at it.
+void DropNeedlessHints(Conjunction* conditions) {
+  const auto needless = [conditions](const KernelCondition& c) {
+    return c.hint && std::any_of(conditions->begin(), conditions->end(), [&](const auto& other) {
+             return other.kind == Kind::kExact && !other.negated && other.subject == c.subject;
+           });
+  };
+  Conjunction kept;
+  for (const KernelCondition& c : *conditions) {
+    if (!needless(c)) kept.push_back(c);
+  }
+  *conditions = std::move(kept);
+}
+
+bool IsHintIn(const std::vector<Clause>& clauses, const Expr* expr) {
+  return std::any_of(clauses.begin(), clauses.end(), [expr](const Clause& clause) {
+    return std::any_of(clause.conditions.begin(), clause.conditions.end(),
+                       [expr](const KernelCondition& c) { return c.hint && c.expr == expr; });
+  });
+}
+
 void Decide(const Expr& expr, const Planner& planner, std::vector<Decision>* out) {
   if (expr.op == ExprOp::kAnd || expr.op == ExprOp::kOr || expr.op == ExprOp::kNot) {
     for (const Expr& arg : expr.args) Decide(arg, planner, out);
@@ -349,8 +372,15 @@ RulePlan PlanRule(const Rule& rule, uint32_t index, const PatternEndsFunction& e
   plan.kernel_decides = true;
   for (Alternative& one : Normaliser(planner).Of(rule.when, false)) {
     plan.kernel_decides &= !one.conditions.empty();
+    DropNeedlessHints(&one.conditions);
     plan.clauses.push_back(
         {.rule = index, .exact = one.exact, .conditions = std::move(one.conditions)});
+  }
+  for (Decision& decision : plan.decisions) {
+    const bool dropped = decision.where == DecidedIn::kPartly &&
+                         decision.expr->op == ExprOp::kMatches &&
+                         !IsHintIn(plan.clauses, decision.expr);
+    if (dropped) decision.where = DecidedIn::kUserSpace;
   }
   return plan;
 }

@@ -34,7 +34,8 @@ struct KernelCondition {
   ke_test test{};                    // kTest
   uint32_t access = 0;               // kAccess: KE_FILE_* bits, any of them
   std::vector<std::string> strings;  // kExact, kPrefix, kSuffix: any of them; sorted
-  const Expr* expr = nullptr;        // kNumber, kCgroup: the comparison itself
+  const Expr* expr = nullptr;        // kNumber, kCgroup, a pattern's end: the comparison itself
+  bool hint = false;                 // a pattern's literal end: user space finishes it
 };
 
 struct Clause {

@@ -157,6 +157,14 @@ ke_path_ids CompiledRules::IdsOf(std::string_view path) const {
   return ids;
 }
 
+ke_path_ids CompiledRules::LaterIdsOf(std::string_view path) const {
+  ke_path_ids ids = IdsOf(path);
+  if (!later_ids_[0].contains(ids.exact)) ids.exact = 0;
+  if (!later_ids_[1].contains(ids.prefix)) ids.prefix = 0;
+  if (!later_ids_[2].contains(ids.suffix)) ids.suffix = 0;
+  return ids;
+}
+
 ke_ident CompiledRules::IdentOf(std::string_view path, bool directory) const {
   ke_ident ident{};
   if (!directory) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,8 @@ class CompiledRules {
 
   // Ids of a binary's path, as the kernel would find them at its exec.
   ke_path_ids IdsOf(std::string_view path) const;
+  // Those of them that later events of the process, or its children's, are judged by.
+  ke_path_ids LaterIdsOf(std::string_view path) const;
 
   // Every path that a condition on file.path names exactly, and every directory that one of them or
   // a prefix stands in: the user of the sensor's own eyes, who looks up their inodes.
@@ -98,6 +101,7 @@ class CompiledRules {
   StringIds prefix_ids_;
   StringIds suffix_ids_;
   StringIds dir_ids_;
+  std::array<std::set<uint32_t>, 3> later_ids_;  // exact, prefix, suffix: with KE_ID_LATER
   std::vector<KnownPath> known_paths_;
   std::vector<const Expr*> cgroup_conditions_;
   StringIds cgroup_values_;  // truth of the conditions → value

@@ -53,6 +53,13 @@ bool NumberHolds(const Expr& expr, uint32_t value) {
   }
 }
 
+// What a cached mask depends on when a condition compares the number.
+uint32_t StampFlagOf(ke_number number) {
+  if (number >= KE_NUM_NS_MNT) return KE_STAMP_NAMESPACES;
+  if (number == KE_NUM_LOGINUID || number == KE_NUM_SESSIONID) return KE_STAMP_SESSION;
+  return KE_STAMP_CREDS;
+}
+
 bool SameTest(const ke_test& a, const ke_test& b) {
   return a.mask == b.mask && a.word == b.word && a.all == b.all;
 }
@@ -199,21 +206,45 @@ void TableBuilder::BuildStrings(ke_rule_class cls, Subject subject) {
       return c.kind == kind && c.subject == subject;
     };
     if (!Asks(cls, mine)) continue;
-    AddDimension(cls, static_cast<ke_dim>(first + static_cast<int>(offset)),
-                 StringRows(cls, kind, subject, *ids));
-    if (subject != Subject::kFile) {
-      out_.tables_.config.image_asks |= 1u << offset;
-    } else if (kind == Kind::kSuffix) {
-      ke_row asking{};
-      const std::vector<Clause>& clauses = out_.clauses_[cls];
-      for (size_t i = 0; i < clauses.size(); ++i) {
-        if (std::any_of(clauses[i].conditions.begin(), clauses[i].conditions.end(), mine)) {
-          asking.words[i / 64] |= uint64_t{1} << (i % 64);
-        }
-      }
-      out_.tables_.config.suffix_row = AddRow(asking);
+    const std::vector<ke_row> rows = StringRows(cls, kind, subject, *ids);
+    AddDimension(cls, static_cast<ke_dim>(first + static_cast<int>(offset)), rows);
+    if (subject == Subject::kFile) continue;
+    out_.tables_.config.image_asks |= 1u << offset;
+    if (subject == Subject::kParent) out_.tables_.config.image_asks |= KE_ASK_PARENT;
+    if (subject == Subject::kOwn && cls == KE_RC_EXEC) continue;
+    for (uint32_t id = 1; id < rows.size(); ++id) {
+      const bool differs = std::memcmp(&rows[id], &rows[0], sizeof(ke_row)) != 0;
+      if (differs) out_.later_ids_[offset].insert(id);
     }
   }
+}
+
+// Clauses whose suffix only the whole path can show.
+void TableBuilder::BuildSuffixRow() {
+  const auto mine = [](const Condition& c) {
+    return c.kind == Kind::kSuffix && c.subject == Subject::kFile;
+  };
+  ke_row asking{};
+  const std::vector<Clause>& clauses = out_.clauses_[KE_RC_OPEN];
+  for (size_t i = 0; i < clauses.size(); ++i) {
+    for (const Condition& c : clauses[i].conditions) {
+      if (!mine(c)) continue;
+      asking.words[i / 64] |= uint64_t{1} << (i % 64);
+      if (c.negated) out_.tables_.config.suffix_negated = 1;
+    }
+  }
+  if (Asks(KE_RC_OPEN, mine)) out_.tables_.config.suffix_row = AddRow(asking);
+}
+
+// One byte alone may stand behind any other.
+void TableBuilder::AddEnd(std::string_view suffix) {
+  const auto set = [this](uint8_t before_last, uint8_t last) {
+    const uint32_t bit = KE_ENDS_BIT(before_last, last);
+    out_.tables_.config.ends[bit / 64] |= uint64_t{1} << (bit % 64);
+  };
+  const auto last = static_cast<uint8_t>(suffix.back());
+  if (suffix.size() > 1) return set(static_cast<uint8_t>(suffix[suffix.size() - 2]), last);
+  for (int before = 0; before < 256; ++before) set(static_cast<uint8_t>(before), last);
 }
 
 // By directory: clauses that an exact path in it, or a prefix that ends inside a name in it, may
@@ -277,6 +308,7 @@ void TableBuilder::BuildHints() {
   for (const auto& [hint, id] : ids) {
     rows[id] = RowOf(KE_RC_OPEN, mine, may(hint));
     out_.tables_.hint.emplace_back(HintKey(hint), id);
+    AddEnd(hint);
   }
   AddDimension(KE_RC_OPEN, KE_DIM_FILE_HINT, rows);
 }
@@ -297,10 +329,10 @@ void TableBuilder::BuildNumber(ke_number number, const std::set<uint64_t>& bound
   ke_rule_config& config = out_.tables_.config;
   const uint32_t place = config.numbers_used++;
   config.numbers[place] = number;
-  if (number >= KE_NUM_NS_MNT) out_.tables_.stamp_flags |= KE_STAMP_NAMESPACES;
   const auto mine = [number](const Condition& c) {
     return c.kind == Kind::kNumber && c.number == number;
   };
+  if (Asks(KE_RC_OPEN, mine)) out_.tables_.stamp_flags |= StampFlagOf(number);
   std::array<std::vector<ke_row>, KE_RC_MAX> rows;
   std::vector<uint64_t> ends(bounds.begin(), bounds.end());
   ends.push_back(uint64_t{1} << 32);
@@ -371,6 +403,10 @@ bool TableBuilder::BuildTests(std::string* why) {
                        tests.size(), KE_TESTS_MAX);
     return false;
   }
+  const auto of_creds = [](const Condition& c) {
+    return c.kind == Kind::kTest && c.test.word <= KE_WORD_CAP_AMBIENT;
+  };
+  if (Asks(KE_RC_OPEN, of_creds)) out_.tables_.stamp_flags |= KE_STAMP_CREDS;
   ke_rule_config& config = out_.tables_.config;
   config.tests_used = static_cast<uint32_t>(tests.size());
   std::copy(tests.begin(), tests.end(), config.tests);
@@ -408,6 +444,7 @@ void TableBuilder::BuildCgroups() {
   for (int cls = 0; cls < KE_RC_MAX; ++cls) {
     const auto rule_class = static_cast<ke_rule_class>(cls);
     if (!Asks(rule_class, mine)) continue;
+    if (rule_class == KE_RC_OPEN) out_.tables_.stamp_flags |= KE_STAMP_CGROUP;
     ke_row every{};
     std::memset(&every, 0xff, sizeof(every));
     AddDimension(rule_class, KE_DIM_CGROUP, std::vector<ke_row>(kCgroupPatternsMax, every));
@@ -424,15 +461,20 @@ void TableBuilder::BuildCgroups() {
 
 void TableBuilder::BuildKeys() {
   RuleTables& tables = out_.tables_;
+  const auto value = [this](int kind, uint32_t id) {
+    return out_.later_ids_[static_cast<size_t>(kind)].contains(id) ? id | KE_ID_LATER : id;
+  };
   for (const auto& [text, id] : out_.exact_ids_) {
-    tables.exact.emplace_back(PathKey(tables.config.seed, text), id);
+    tables.exact.emplace_back(PathKey(tables.config.seed, text), value(0, id));
   }
   for (const auto& [text, id] : out_.dir_ids_) {
     tables.dirs.emplace_back(DirKey(tables.config.seed, text), id);
   }
-  for (const auto& [text, id] : out_.prefix_ids_) tables.prefix.emplace_back(PrefixKey(text), id);
+  for (const auto& [text, id] : out_.prefix_ids_) {
+    tables.prefix.emplace_back(PrefixKey(text), value(1, id));
+  }
   for (const auto& [text, id] : out_.suffix_ids_) {
-    tables.suffix.emplace_back(MakeSuffixKey(text), id);
+    tables.suffix.emplace_back(MakeSuffixKey(text), value(2, id));
   }
 }
 
@@ -458,6 +500,7 @@ bool TableBuilder::Build(std::string* why) {
   }
   if (!out_.clauses_[KE_RC_OPEN].empty()) {
     BuildStrings(KE_RC_OPEN, Subject::kFile);
+    BuildSuffixRow();
     BuildFileDirectories();
     BuildHints();
     BuildAccess();

@@ -45,6 +45,8 @@ class TableBuilder {
   std::vector<ke_row> StringRows(ke_rule_class cls, Condition::Kind kind,
                                  Condition::Subject subject, const StringIds& ids) const;
   void BuildStrings(ke_rule_class cls, Condition::Subject subject);
+  void BuildSuffixRow();
+  void AddEnd(std::string_view suffix);
   void BuildFileDirectories();
   void BuildHints();
   void BuildAccess();

@@ -27,7 +27,7 @@ inline constexpr uint32_t kIdentsMax = 65536;
 
 struct RuleTables {
   ke_rule_config config{};   // `epoch` is the loader's
-  uint32_t stamp_flags = 0;  // KE_STAMP_NAMESPACES
+  uint32_t stamp_flags = 0;  // KE_STAMP_ASKS bits
   std::vector<uint32_t> index;
   std::vector<ke_row> rows;
   Table<ke_string_key> exact;

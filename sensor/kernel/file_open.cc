@@ -13,10 +13,10 @@ namespace {
 
 // Both caches together stay below a megabyte or two, whatever the number of CPUs.
 uint32_t SlotsPerCpu(uint32_t all, int cpus) {
-  return std::bit_floor(std::clamp(all / static_cast<uint32_t>(cpus), 64u, 1024u));
+  return std::bit_floor(std::clamp(all / static_cast<uint32_t>(cpus), 32u, 1024u));
 }
 constexpr uint32_t kWhoSlots = 2048;
-constexpr uint32_t kDirSlots = 4096;
+constexpr uint32_t kDirSlots = 2048;
 
 }  // namespace
 

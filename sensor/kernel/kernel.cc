@@ -152,6 +152,8 @@ absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const TreeLock
   bpf_map__set_max_entries(base_->maps.ke_scratch, cpus + 1);
   bpf_map__set_max_entries(base_->maps.ke_walks, 2 * cpus + 1);
   bpf_map__set_max_entries(base_->maps.ke_filters, 2 * cpus + 1);
+  bpf_map__set_max_entries(base_->maps.ke_masks, KE_MASK_SLOTS * (2 * cpus + 1));
+  bpf_map__set_max_entries(base_->maps.ke_images, KE_IMAGE_SLOTS * cpus);
   bpf_map__set_max_entries(base_->maps.ke_pending, options.processes);
   bpf_map__set_max_entries(base_->maps.ke_procs, options.processes);
   return absl::OkStatus();

@@ -68,10 +68,10 @@ absl::Status RuleHost::TellProcesses(const RuleEngine& engine) {
                    .exe_ino = image.exe_ino,
                    .exe_dev = image.exe_dev,
                    .flags = image.flags};
-    one.own = engine.compiled().IdsOf(process.Text(image.binary));
+    one.own = engine.compiled().LaterIdsOf(process.Text(image.binary));
     const Process* parent = processes_.Find(process.parent());
     if (parent != nullptr) {
-      one.parent = engine.compiled().IdsOf(parent->Text(parent->image.binary));
+      one.parent = engine.compiled().LaterIdsOf(parent->Text(parent->image.binary));
     }
     pending.emplace_back(image.tgid, one);
   });

@@ -92,6 +92,7 @@ absl::StatusOr<std::unique_ptr<TryKernel>> TryKernel::Load() {
   for (const bpf_map* map : {impl->skeleton_->maps.ke_walks, impl->skeleton_->maps.ke_filters}) {
     bpf_map__set_max_entries(const_cast<bpf_map*>(map), 2);
   }
+  bpf_map__set_max_entries(impl->skeleton_->maps.ke_masks, 2 * KE_MASK_SLOTS);
   const int err = ke_try::load(impl->skeleton_.get());
   if (err != 0) {
     return absl::InternalError(

@@ -53,10 +53,12 @@ __weak __noinline int try__subject(__u32 i) {
   __builtin_memset(&f->proc, 0, sizeof(f->proc));
   try__walk(walk, in->parent, in->parent_len, in->parent_base);
   out->parent_told = string__ids(slot, at);
-  f->proc.parent[at] = out->parent = f->ids;
+  out->parent = f->ids;
+  f->proc.parent[at] = f->later; /* what the parent's entry has of it */
   try__walk(walk, in->binary, in->binary_len, in->binary_base);
   out->own_told = string__ids(slot, at);
-  f->proc.own[at] = out->own = f->ids;
+  out->own = f->ids;
+  f->proc.own[at] = in->cls == KE_RC_OPEN ? f->later : f->ids;
   bool told = out->own_told && out->parent_told && !(in->how & KE_TRY_STALE);
   f->proc.epoch[at] = told ? epoch : 0;
   f->proc.flags = in->flags & KE_F_IMAGE;
@@ -91,8 +93,9 @@ __weak __noinline int try__open(__u32 i) {
   try__walk(walk, in->path, in->dir_len, 0);
   dir__judge(cpu);
   if (in->how & KE_TRY_CUT) dir->flags = KE_DIR_UNSURE;
-  if (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && !open__hint(st))) return 0;
+  if (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && !open__hint(st, f))) return 0;
   try__walk(walk, in->path, in->walk_len, in->name_len);
+  st->hint = KE_HINT_UNKNOWN;
   st->walked = 1;
   st->walk = in->how & KE_TRY_CUT ? KE_WALK_CUT : KE_WALK_DONE;
   st->access = in->access;
