@@ -157,6 +157,14 @@ std::string FormatDiagnostics(std::span<const SourceFile> files, const Diagnosti
   return out + Summary(diagnostics);
 }
 
+std::string FirstError(std::span<const SourceFile> files, const Diagnostics& diagnostics) {
+  for (const Diagnostic* const each : InOrder(diagnostics)) {
+    if (each->kind != Diagnostic::Kind::kError) continue;
+    return fmt::format("{}: {}", Place(files, each->at), each->message);
+  }
+  return "";
+}
+
 std::string DiagnosticsJson(std::span<const SourceFile> files, const Diagnostics& diagnostics) {
   std::string out = fmt::format("{{\"errors\":{},\"warnings\":{},\"diagnostics\":[",
                                 diagnostics.errors(), diagnostics.warnings());

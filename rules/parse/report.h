@@ -15,7 +15,11 @@ namespace kentry {
 std::string FormatDiagnostics(std::span<const SourceFile> files, const Diagnostics& diagnostics,
                               bool color);
 
-// The same as one line of JSON: {"errors":N,"warnings":N,"diagnostics":[{"kind","file","line",
+// FILE:LINE:COLUMN: MESSAGE of the first error in that order; "" when there is none. As safe.
+std::string FirstError(std::span<const SourceFile> files, const Diagnostics& diagnostics);
+
+// All diagnostics as one line of JSON:
+// {"errors":N,"warnings":N,"diagnostics":[{"kind","file","line",
 // "column","length","path","message","hint"},…]}. Bytes that are not UTF-8 are written as \xNN.
 std::string DiagnosticsJson(std::span<const SourceFile> files, const Diagnostics& diagnostics);
 

@@ -60,6 +60,58 @@ void ReaderToMessage(const ReaderStatus& from, v1::ReaderStatus* to) {
   to->set_malformed(from.malformed);
 }
 
+void RulesToMessage(const RulesStatus& from, v1::RulesStatus* to) {
+  to->set_epoch(from.epoch);
+  to->set_name(from.name);
+  to->set_revision(from.revision);
+  to->set_mode(from.mode);
+  to->set_count(from.count);
+  to->set_alerts(from.alerts);
+  to->set_logged(from.logged);
+  to->set_dropped(from.dropped);
+  to->set_suppressed(from.suppressed);
+  to->set_judged_away(from.judged_away);
+  to->set_marks_refused(from.marks_refused);
+  to->set_kernel_errors(from.kernel_errors);
+  to->set_outdated(from.outdated);
+  to->set_refused_unix_ns(from.refused_unix_ns);
+  to->set_refused_error(from.refused_error);
+  to->set_rules_left_out(from.rules_left_out);
+  for (const RuleStatus& rule : from.rules) {
+    v1::RuleStatus* out = to->add_rules();
+    out->set_name(rule.name);
+    out->set_hits(rule.hits);
+    out->set_uncertain(rule.uncertain);
+    out->set_suppressed(rule.suppressed);
+  }
+}
+
+RulesStatus RulesFromMessage(const v1::RulesStatus& from) {
+  RulesStatus to = {.epoch = from.epoch(),
+                    .name = from.name(),
+                    .revision = from.revision(),
+                    .mode = from.mode(),
+                    .count = from.count(),
+                    .alerts = from.alerts(),
+                    .logged = from.logged(),
+                    .dropped = from.dropped(),
+                    .suppressed = from.suppressed(),
+                    .judged_away = from.judged_away(),
+                    .marks_refused = from.marks_refused(),
+                    .kernel_errors = from.kernel_errors(),
+                    .outdated = from.outdated(),
+                    .refused_unix_ns = from.refused_unix_ns(),
+                    .refused_error = from.refused_error(),
+                    .rules_left_out = from.rules_left_out()};
+  for (const v1::RuleStatus& rule : from.rules()) {
+    to.rules.push_back({.name = rule.name(),
+                        .hits = rule.hits(),
+                        .uncertain = rule.uncertain(),
+                        .suppressed = rule.suppressed()});
+  }
+  return to;
+}
+
 void ListsFromMessage(const v1::Status& from, SensorStatus* to) {
   for (const v1::ClassStatus& cls : from.classes()) {
     to->classes.push_back({.name = cls.name(),
@@ -110,6 +162,7 @@ void ToMessage(const SensorStatus& from, v1::Status* to) {
   memory->set_rss_bytes(from.memory.rss_bytes);
   memory->set_map_bytes(from.memory.map_bytes);
   memory->set_ring_bytes(from.memory.ring_bytes);
+  RulesToMessage(from.rules, to->mutable_rules());
 }
 
 void ToMessage(const ProcessRow& from, v1::Process* to) {
@@ -155,6 +208,7 @@ SensorStatus FromMessage(const v1::Status& from) {
   to.memory = {.rss_bytes = from.memory().rss_bytes(),
                .map_bytes = from.memory().map_bytes(),
                .ring_bytes = from.memory().ring_bytes()};
+  to.rules = RulesFromMessage(from.rules());
   return to;
 }
 

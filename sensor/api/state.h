@@ -4,6 +4,7 @@
 #ifndef KENTRY_SENSOR_API_STATE_H_
 #define KENTRY_SENSOR_API_STATE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -11,6 +12,9 @@
 #include "absl/status/statusor.h"
 
 namespace kentry {
+
+// Rules that one answer describes.
+inline constexpr size_t kMaxRuleRows = 1000;
 
 inline constexpr char kDefaultSocketPath[] = "/run/kentry/kentry.sock";
 
@@ -74,6 +78,35 @@ struct MemoryStatus {
   uint64_t ring_bytes = 0;  // of all CPUs
 };
 
+// Counters of one rule since its rule set came into force.
+struct RuleStatus {
+  std::string name;  // any bytes
+  uint64_t hits = 0;
+  uint64_t uncertain = 0;   // of the hits: a value was cut or not known
+  uint64_t suppressed = 0;  // of the hits: a limit held back
+};
+
+// The rule set in force; counters are since the sensor's start, whatever the rules were.
+struct RulesStatus {
+  uint32_t epoch = 0;    // 0 = no rules are in force
+  std::string name;      // any bytes
+  std::string revision;  // any bytes
+  std::string mode;
+  uint64_t count = 0;             // enabled rules
+  uint64_t alerts = 0;            // events with an alert
+  uint64_t logged = 0;            // events with a note of rules that only log
+  uint64_t dropped = 0;           // events that a rule kept out of the output
+  uint64_t suppressed = 0;        // alerts that a limit held back
+  uint64_t judged_away = 0;       // records that the kernel let through and no rule wanted
+  uint64_t marks_refused = 0;     // a process had too many
+  uint64_t kernel_errors = 0;     // failures to tell the kernel something
+  uint64_t outdated = 0;          // records judged by a rule set that is not kept any more
+  int64_t refused_unix_ns = 0;    // when the last reload was refused; 0 = it was not
+  std::string refused_error;      // any bytes
+  std::vector<RuleStatus> rules;  // at most kMaxRuleRows enabled ones, most hits first
+  uint64_t rules_left_out = 0;    // enabled rules that are not in `rules`
+};
+
 struct SensorStatus {
   std::string version;
   uint32_t pid = 0;
@@ -92,6 +125,7 @@ struct SensorStatus {
   JournalStatus journal;
   std::vector<OutputStatus> outputs;
   MemoryStatus memory;
+  RulesStatus rules;
 };
 
 // A process as the sensor knows it. Strings hold any bytes.

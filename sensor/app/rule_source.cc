@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "rules/library/builtin.h"
 #include "rules/parse/report.h"
+#include "sensor/util/clock.h"
 
 namespace kentry {
 namespace {
@@ -75,17 +76,38 @@ bool RuleSource::Changed() {
   return Look() != looked_;
 }
 
+RuleSource::Refusal RuleSource::refusal() const {
+  MutexLock lock(&refusal_mu_);
+  return refusal_;
+}
+
 absl::StatusOr<std::string> RuleSource::Load(bool running) {
   if (none_) return std::string("no rules, as --rules none says\n");
   MutexLock lock(&mu_);
   looked_ = Look();
+  std::string first;
+  absl::StatusOr<std::string> loaded = Try(running, &first);
+  MutexLock refusal_lock(&refusal_mu_);
+  refusal_ = {};
+  if (!loaded.ok()) {
+    refusal_.unix_ns = static_cast<int64_t>(NowNs(CLOCK_REALTIME));
+    if (first.empty()) first = std::string(loaded.status().message());
+    refusal_.error = first.substr(0, first.find('\n'));
+  }
+  return loaded;
+}
+
+absl::StatusOr<std::string> RuleSource::Try(bool running, std::string* first) {
   LoadResult loaded = LoadRulePaths(paths_);
   std::unique_ptr<RuleEngine> engine;
   if (loaded.rules != nullptr) {
     engine = RuleEngine::Create(SwitchedOff(loaded.rules), &loaded.diagnostics);
   }
   std::string report = FormatDiagnostics(loaded.readable->files, loaded.diagnostics, false);
-  if (engine == nullptr) return absl::InvalidArgumentError(report);
+  if (engine == nullptr) {
+    *first = FirstError(loaded.readable->files, loaded.diagnostics);
+    return absl::InvalidArgumentError(report);
+  }
   absl::Status status;
   const auto put = [&] { status = pipeline_.LoadRules(std::move(engine)); };
   if (!running) {

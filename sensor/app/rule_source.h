@@ -27,18 +27,30 @@ class RuleSource {
   // `running`: the pipeline's thread runs. The answer is for people: what is in force now, or, with
   // InvalidArgument, everything that is wrong; FailedPrecondition: this kernel can't have them.
   absl::StatusOr<std::string> Load(bool running) ABSL_LOCKS_EXCLUDED(mu_);
+  // The last Load, if it left the rules before in force; unix_ns is 0 if it did not. Never waits
+  // for a Load.
+  struct Refusal {
+    int64_t unix_ns = 0;
+    std::string error;  // what is wrong, the first of it
+  };
+  Refusal refusal() const ABSL_LOCKS_EXCLUDED(refusal_mu_);
   // Whether a file came, went or changed since the last Load.
   bool Changed() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   // Names, sizes and times of all rule files.
   std::string Look() const;
+  // `first` gets the first error of the files, if it is them that are wrong.
+  absl::StatusOr<std::string> Try(bool running, std::string* first)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::vector<std::string> paths_;
   const bool none_;
   Pipeline& pipeline_;
   Mutex mu_;
   std::string looked_ ABSL_GUARDED_BY(mu_);
+  mutable Mutex refusal_mu_;
+  Refusal refusal_ ABSL_GUARDED_BY(refusal_mu_);
 };
 
 }  // namespace kentry

@@ -59,6 +59,33 @@ ProcessRow RowOf(const Process& process, const CgroupTable& cgroups, int64_t wal
   return row;
 }
 
+// Enabled rules, as many as an answer holds; `*enabled` is how many there are.
+std::vector<RuleStatus> BusiestRules(const RuleEngine& engine, uint64_t* enabled) {
+  const std::vector<Rule>& rules = engine.rules().rules;
+  const std::vector<RuleCounters>& counters = engine.counters();
+  std::vector<size_t> order;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (rules[i].enabled) order.push_back(i);
+  }
+  *enabled = order.size();
+  const size_t shown = std::min(order.size(), kMaxRuleRows);
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<ptrdiff_t>(shown), order.end(),
+      [&](size_t a, size_t b) {
+        return counters[a].hits != counters[b].hits ? counters[a].hits > counters[b].hits : a < b;
+      });
+  std::vector<RuleStatus> rows;
+  rows.reserve(shown);
+  for (size_t i = 0; i < shown; ++i) {
+    const size_t rule = order[i];
+    rows.push_back({.name = rules[rule].name,
+                    .hits = counters[rule].hits,
+                    .uncertain = counters[rule].uncertain,
+                    .suppressed = engine.suppressed(rule)});
+  }
+  return rows;
+}
+
 }  // namespace
 
 AppState::AppState(Pipeline* pipeline, const Journal* journal,
@@ -125,6 +152,27 @@ void AppState::FillTables(SensorStatus* status) {
                      counters.evicted + counters.refused_full + counters.refused_container};
 }
 
+void AppState::FillRules(RulesStatus* status) {
+  const PipelineStats& stats = pipeline_.stats();
+  status->alerts = stats.alerts;
+  status->logged = stats.logged;
+  status->dropped = stats.dropped;
+  status->suppressed = stats.suppressed;
+  status->judged_away = stats.judged_away;
+  status->marks_refused = stats.marks_refused;
+  status->outdated = stats.outdated;
+  status->kernel_errors = pipeline_.rules().errors();
+  status->epoch = pipeline_.rules().epoch();
+  const RuleEngine* engine = pipeline_.rules().current();
+  if (engine == nullptr) return;
+  const RuleSet& rules = engine->rules();
+  status->name = rules.name;
+  status->revision = rules.revision;
+  status->mode = ModeName(rules.mode);
+  status->rules = BusiestRules(*engine, &status->count);
+  status->rules_left_out = status->count - status->rules.size();
+}
+
 SensorStatus AppState::Status() {
   SensorStatus status;
   status.version = Version();
@@ -140,7 +188,13 @@ SensorStatus AppState::Status() {
   pipeline_.Ask([&] {
     FillKernel(&status);
     FillTables(&status);
+    FillRules(&status.rules);
   });
+  if (rules_ != nullptr) {
+    const RuleSource::Refusal refusal = rules_->refusal();
+    status.rules.refused_unix_ns = refusal.unix_ns;
+    status.rules.refused_error = refusal.error;
+  }
   const JournalStats journal = journal_.stats();
   status.journal = {journal.memory_bytes, journal_bytes_, journal.last_id, journal.pushed_out};
   for (const NamedOutput& named : outputs_) {

@@ -36,6 +36,7 @@ class AppState final : public SensorState {
  private:
   void FillKernel(SensorStatus* status);
   void FillTables(SensorStatus* status);
+  void FillRules(RulesStatus* status);
 
   Pipeline& pipeline_;
   const Journal& journal_;

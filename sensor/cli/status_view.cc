@@ -13,6 +13,7 @@ namespace kentry {
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
+constexpr size_t kRulesShown = 10;
 
 // 1234567 → "1,234,567"
 std::string Grouped(uint64_t value) {
@@ -103,6 +104,91 @@ std::string ReaderText(const ReaderStatus& reader) {
       Grouped(reader.malformed));
 }
 
+void AddRulesRows(const SensorStatus& status, TextTable* table) {
+  const RulesStatus& rules = status.rules;
+  std::string in_force = "none in force";
+  if (rules.epoch != 0) {
+    in_force = fmt::format("{}: {} in force, {}, revision {}, epoch {}", Printable(rules.name),
+                           Grouped(rules.count), Printable(rules.mode), Printable(rules.revision),
+                           rules.epoch);
+  }
+  table->AddRow({"rules", in_force});
+  table->AddRow({"rules said",
+                 fmt::format("{} alerts, {} logged, {} dropped, {} suppressed, "
+                             "{} judged away",
+                             Grouped(rules.alerts), Grouped(rules.logged), Grouped(rules.dropped),
+                             Grouped(rules.suppressed), Grouped(rules.judged_away))});
+  table->AddRow(
+      {"rules failed", fmt::format("{} marks refused, {} not told to the kernel, {} outdated",
+                                   Grouped(rules.marks_refused), Grouped(rules.kernel_errors),
+                                   Grouped(rules.outdated))});
+  if (rules.refused_unix_ns == 0) return;
+  const int64_t now = status.started_unix_ns + static_cast<int64_t>(status.uptime_ns);
+  const int64_t ago = now > rules.refused_unix_ns ? now - rules.refused_unix_ns : 0;
+  table->AddRow(
+      {"last reload", fmt::format("refused {} ago: {}", Uptime(static_cast<uint64_t>(ago)),
+                                  Printable(rules.refused_error))});
+}
+
+// The rules that did something, the busiest first; "" when none did.
+std::string RulesTable(const RulesStatus& status) {
+  TextTable table({1, 2, 3});
+  table.AddRow({"RULE", "HITS", "UNCERTAIN", "SUPPRESSED"});
+  size_t shown = 0;
+  size_t more = 0;
+  for (const RuleStatus& rule : status.rules) {
+    if (rule.hits == 0) continue;
+    if (shown == kRulesShown) {
+      ++more;
+      continue;
+    }
+    ++shown;
+    table.AddRow({Printable(rule.name), Grouped(rule.hits), Grouped(rule.uncertain),
+                  Grouped(rule.suppressed)});
+  }
+  if (shown == 0) return "";
+  std::string text = "\n" + table.Render();
+  if (more > 0) {
+    // Those left out of the answer may have hits too.
+    text += fmt::format("and {}{} more with hits\n", status.rules_left_out > 0 ? "at least " : "",
+                        Grouped(more));
+  }
+  return text;
+}
+
+void RulesJson(const RulesStatus& rules, JsonWriter* json) {
+  json->BeginObject("rules");
+  json->Uint("epoch", rules.epoch);
+  json->String("name", rules.name);
+  json->String("revision", rules.revision);
+  json->String("mode", rules.mode);
+  json->Uint("count", rules.count);
+  json->Uint("alerts", rules.alerts);
+  json->Uint("logged", rules.logged);
+  json->Uint("dropped", rules.dropped);
+  json->Uint("suppressed", rules.suppressed);
+  json->Uint("judged_away", rules.judged_away);
+  json->Uint("marks_refused", rules.marks_refused);
+  json->Uint("kernel_errors", rules.kernel_errors);
+  json->Uint("outdated", rules.outdated);
+  if (rules.refused_unix_ns != 0) {
+    json->Int("refused_unix_ns", rules.refused_unix_ns);
+    json->String("refused_error", rules.refused_error);
+  }
+  json->BeginArray("rules");
+  for (const RuleStatus& rule : rules.rules) {
+    json->BeginObject();
+    json->String("name", rule.name);
+    json->Uint("hits", rule.hits);
+    json->Uint("uncertain", rule.uncertain);
+    json->Uint("suppressed", rule.suppressed);
+    json->EndObject();
+  }
+  json->EndArray();
+  json->Uint("rules_left_out", rules.rules_left_out);
+  json->EndObject();
+}
+
 void TableJson(std::string_view key, const TableStatus& table, JsonWriter* json) {
   json->BeginObject(key);
   json->Uint("size", table.size);
@@ -190,6 +276,7 @@ std::string RenderStatusText(const SensorStatus& status) {
   rest.AddRow({"reader", ReaderText(status.reader)});
   rest.AddRow({"processes", TableText(status.processes)});
   rest.AddRow({"cgroups", TableText(status.cgroups)});
+  AddRulesRows(status, &rest);
   rest.AddRow(
       {"journal", fmt::format("{} of {}, {} events, {} dropped", Bytes(status.journal.bytes),
                               Bytes(status.journal.capacity_bytes), Grouped(status.journal.events),
@@ -200,7 +287,7 @@ std::string RenderStatusText(const SensorStatus& status) {
   rest.AddRow(
       {"memory", fmt::format("{} resident, {} BPF maps, {} rings", Bytes(status.memory.rss_bytes),
                              Bytes(status.memory.map_bytes), Bytes(status.memory.ring_bytes))});
-  return text + rest.Render();
+  return text + rest.Render() + RulesTable(status.rules);
 }
 
 std::string RenderStatusJson(const SensorStatus& status) {
@@ -218,6 +305,7 @@ std::string RenderStatusJson(const SensorStatus& status) {
   ReaderJson(status, &json);
   TableJson("processes", status.processes, &json);
   TableJson("cgroups", status.cgroups, &json);
+  RulesJson(status.rules, &json);
   OutputsJson(status, &json);
   json.BeginObject("memory");
   json.Uint("rss_bytes", status.memory.rss_bytes);

@@ -211,32 +211,49 @@ void Pipeline::OnFileOpen(std::span<const uint8_t> record) {
         /*only_alerts=*/true);
 }
 
+Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
+  const ke_hdr& hdr = RecordHeader(record);
+  Judgement begun;
+  ke_span span{};
+  if (hdr.type == KE_EXEC) {
+    span = As<ke_process>(record).clauses;
+    begun.undecided = (As<ke_process>(record).flags & KE_F_UNDECIDED) != 0;
+  } else if (hdr.type == KE_FILE_OPEN) {
+    span = As<ke_file_open>(record).clauses;
+    begun.undecided = (As<ke_file_open>(record).flags & KE_FILE_UNDECIDED) != 0;
+  } else {
+    begun.engine = rules_.current();
+    return begun;
+  }
+  begun.engine = rules_.Find(hdr.epoch);
+  begun.words = span.len / sizeof(uint64_t);
+  std::memcpy(begun.clauses.data(), record.data() + span.off, span.len);
+  if (begun.engine != nullptr || hdr.epoch == 0) return begun;
+  ++stats_.outdated;
+  if (hdr.type == KE_FILE_OPEN) {
+    // The clauses are those of rules that are gone. An exec goes out unjudged, an open would
+    // vanish: the present rules judge it, each of them whole, as when the kernel knew nothing.
+    begun.engine = rules_.current();
+    begun.clauses.fill(~uint64_t{0});
+    begun.words = begun.clauses.size();
+    begun.undecided = true;
+  }
+  return begun;
+}
+
 void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* process,
                      bool only_alerts) {
   const ke_hdr& hdr = RecordHeader(record);
-  std::array<uint64_t, KE_WORDS> clauses{};
-  size_t words = 0;
-  bool undecided = false;
-  const auto take = [&](ke_span span) {
-    words = span.len / sizeof(uint64_t);
-    std::memcpy(clauses.data(), record.data() + span.off, span.len);
-  };
-  RuleEngine* engine = nullptr;
-  if (hdr.type == KE_EXEC) {
-    engine = rules_.Find(hdr.epoch);
-    take(As<ke_process>(record).clauses);
-    undecided = (As<ke_process>(record).flags & KE_F_UNDECIDED) != 0;
-  } else if (hdr.type == KE_FILE_OPEN) {
-    engine = rules_.Find(hdr.epoch);
-    take(As<ke_file_open>(record).clauses);
-    undecided = (As<ke_file_open>(record).flags & KE_FILE_UNDECIDED) != 0;
-  } else {
-    engine = rules_.current();
-  }
+  const Judgement begun = Begin(record);
+  RuleEngine* engine = begun.engine;
   RuleEngine::Result result = RuleEngine::Result::kNone;
+  uint64_t suppressed = 0;
   if (engine != nullptr) {
     const TableAncestors ancestors(&processes_, *process);
-    result = engine->Judge(event, {clauses.data(), words}, undecided, &ancestors);
+    const uint64_t before = engine->suppressed();
+    result = engine->Judge(event, {begun.clauses.data(), begun.words}, begun.undecided, &ancestors);
+    suppressed = engine->suppressed() - before;
+    stats_.suppressed += suppressed;
     for (const RuleMark* mark : engine->marks()) {
       const uint64_t end = mark->lifetime_ns == 0 ? 0 : hdr.ktime_ns + mark->lifetime_ns;
       if (!process->Mark(mark->name, end, hdr.ktime_ns)) ++stats_.marks_refused;
@@ -245,7 +262,7 @@ void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* 
   switch (result) {
     case RuleEngine::Result::kNone:
       if (only_alerts) {
-        ++stats_.judged_away;
+        if (suppressed == 0) ++stats_.judged_away;
         return;
       }
       return Append(event);
@@ -253,8 +270,8 @@ void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* 
       ++stats_.dropped;
       return;
     case RuleEngine::Result::kAlert:
-      ++stats_.alerts;
       engine->Describe(&maker_.builder());
+      ++((maker_.builder().header().flags & kEventAlert) != 0 ? stats_.alerts : stats_.logged);
       return Append(maker_.Finish());
   }
 }

@@ -40,9 +40,12 @@ struct PipelineStats {
   uint64_t malformed = 0;
   uint64_t late = 0;           // records older than one already handed on
   uint64_t alerts = 0;         // events with an alert
+  uint64_t logged = 0;         // events that only rules with `then: log` match
   uint64_t dropped = 0;        // events that a rule dropped
   uint64_t marks_refused = 0;  // a process had too many
   uint64_t judged_away = 0;    // records that the kernel let through and no rule wanted
+  uint64_t suppressed = 0;     // alerts that a limit held back
+  uint64_t outdated = 0;       // records judged by a rule set that is not kept any more
 };
 
 // kernel → decode → process → workload → journal: one pass, one thread. Start and Run may be on
@@ -99,6 +102,14 @@ class Pipeline {
   void OnCgroup(std::span<const uint8_t> record);
   void Emit(EventClass cls, std::span<const uint8_t> record, Process* process);
   void OnFileOpen(std::span<const uint8_t> record);
+  // Who judges a record, and what the kernel found of it.
+  struct Judgement {
+    RuleEngine* engine = nullptr;
+    std::array<uint64_t, KE_WORDS> clauses{};
+    size_t words = 0;
+    bool undecided = false;
+  };
+  Judgement Begin(std::span<const uint8_t> record);
   // Appends the event, with what the rules say of it, unless they drop it. `only_alerts`: not at
   // all when they say nothing.
   void Judge(EventView event, std::span<const uint8_t> record, Process* process, bool only_alerts);

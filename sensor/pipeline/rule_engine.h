@@ -55,6 +55,9 @@ class RuleEngine {
   }
   void TakeAllSuppressed(std::vector<Limiter::Suppressed>* out) { limiter_.TakeAll(out); }
   const std::vector<RuleCounters>& counters() const { return counters_; }
+  // Alerts that limits held back: of all rules, of one.
+  uint64_t suppressed() const { return limiter_.counters().suppressed; }
+  uint64_t suppressed(size_t rule) const { return limiter_.suppressed(rule); }
 
  private:
   RuleEngine(std::unique_ptr<CompiledRules> compiled, std::unique_ptr<Evaluator> evaluator);

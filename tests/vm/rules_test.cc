@@ -214,6 +214,52 @@ TEST_F(RulesTest, ReloadsUnderLoadLeaveNoOpenUnjudgedAndNoneJudgedByAMixture) {
   EXPECT_EQ(judged, opened);
 }
 
+// The pipeline is busy with five reloads while the records of what happened before wait for it.
+TEST_F(RulesTest, WhatASetNoLongerKeptJudgedIsCountedAndNotLost) {
+  const std::string folder = NewFolder();
+  Touch(folder + "/file");
+  const auto rules = [&](int set) {
+    return fmt::format(
+        "rule_set: s{0}\nrules:\n"
+        "  - {{name: open{0}, on: file.open, when: 'file.path == \"{1}/file\"'}}\n"
+        "  - {{name: other{0}, on: file.open, when: 'file.path == \"{1}/other\"'}}\n"
+        "  - {{name: exec{0}, on: process.exec, when: 'process.binary == \"/fixtures/hold\"'}}\n",
+        set, folder);
+  };
+  Load(rules(0));
+  std::vector<std::unique_ptr<RuleEngine>> engines;
+  for (int set = 1; set <= 5; ++set) engines.push_back(MakeEngine(rules(set)));
+  uint64_t pid = 0;
+  ASSERT_TRUE(sensor().pipeline().Ask([&] {
+    Child child([&]() -> int {
+      if (OpenAndClose(folder + "/file") != 0) return 1;
+      Exec({});
+    });
+    EXPECT_TRUE(child.Execed());
+    pid = static_cast<uint64_t>(child.pid());
+    EXPECT_EQ(child.Finish(), 0);
+    for (std::unique_ptr<RuleEngine>& engine : engines) {
+      ASSERT_NE(engine, nullptr);
+      EXPECT_TRUE(sensor().pipeline().LoadRules(std::move(engine)).ok());
+    }
+  }));
+  sensor().Settle();
+  if (sensor().Skipped() != 0) GTEST_SKIP() << "the kernel skipped hooks: nothing to count";
+  const auto of_child = [&](EventClass cls) {
+    return sensor().Events([&](const Seen& s) { return s.cls() == cls && s.pid() == pid; });
+  };
+  const std::vector<Seen> opens = of_child(EventClass::kFileOpen);
+  ASSERT_EQ(opens.size(), 1u);
+  EXPECT_EQ(opens[0].List(kAlertRules), (std::vector<std::string>{"open5"}));
+  EXPECT_TRUE(opens[0].List(kAlertUncertain).empty());
+  const std::vector<Seen> execs = of_child(EventClass::kProcessExec);
+  ASSERT_EQ(execs.size(), 1u);
+  EXPECT_FALSE(execs[0].Has(kAlertRules));
+  uint64_t outdated = 0;
+  sensor().pipeline().Ask([&] { outdated = sensor().pipeline().stats().outdated; });
+  EXPECT_GE(outdated, 2u);
+}
+
 TEST_F(RulesTest, RacingRenamesAndMountsNeverMakeAnotherFileTheNamedOne) {
   const std::string folder = NewFolder();
   for (const char* name : {"/a", "/b"}) {

@@ -66,6 +66,17 @@ TEST(ReportTest, OrderedByFileAndPlaceWithACount) {
   EXPECT_THAT(text, HasSubstr("\n3 errors\n"));
 }
 
+TEST(ReportTest, TheFirstErrorIsNoWarningAndInOrder) {
+  const std::vector<SourceFile> files = {{.name = "a\x1b.yaml", .text = "x\ny\nz\n"}};
+  Diagnostics diagnostics;
+  EXPECT_EQ(FirstError(files, diagnostics), "");
+  diagnostics.Warning({.file = 0, .line = 1, .column = 1}, "", "doubtful");
+  EXPECT_EQ(FirstError(files, diagnostics), "");
+  diagnostics.Error({.file = 0, .line = 3, .column = 1}, "", "later");
+  diagnostics.Error({.file = 0, .line = 2, .column = 4}, "", "sooner");
+  EXPECT_EQ(FirstError(files, diagnostics), "a\\x1b.yaml:2:4: sooner");
+}
+
 TEST(ReportTest, JsonHasTheSame) {
   const auto result = parse_testing::Parse(
       "rules: [{name: r, on: process.exec, when: 'process.uid < 0 && process.name == "

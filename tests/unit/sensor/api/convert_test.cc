@@ -49,6 +49,24 @@ TEST(ConvertTest, StatusKeepsEveryMember) {
                    .last_error = "e"}};
   from.memory = {.rss_bytes = 34, .map_bytes = 35, .ring_bytes = 36};
 
+  from.rules = {.epoch = 37,
+                .name = "s\xff",
+                .revision = "r\xff",
+                .mode = "monitor",
+                .count = 38,
+                .alerts = 39,
+                .logged = 40,
+                .dropped = 41,
+                .suppressed = 42,
+                .judged_away = 43,
+                .marks_refused = 44,
+                .kernel_errors = 45,
+                .outdated = 46,
+                .refused_unix_ns = -47,
+                .refused_error = "e\xff",
+                .rules = {{.name = "n\xff", .hits = 48, .uncertain = 49, .suppressed = 50}},
+                .rules_left_out = 51};
+
   v1::Status message;
   ToMessage(from, &message);
   v1::Status received;
@@ -104,6 +122,27 @@ TEST(ConvertTest, StatusKeepsEveryMember) {
   EXPECT_EQ(to.memory.rss_bytes, 34u);
   EXPECT_EQ(to.memory.map_bytes, 35u);
   EXPECT_EQ(to.memory.ring_bytes, 36u);
+  EXPECT_EQ(to.rules.epoch, 37u);
+  EXPECT_EQ(to.rules.name, "s\xff");
+  EXPECT_EQ(to.rules.revision, "r\xff");
+  EXPECT_EQ(to.rules.mode, "monitor");
+  EXPECT_EQ(to.rules.count, 38u);
+  EXPECT_EQ(to.rules.alerts, 39u);
+  EXPECT_EQ(to.rules.logged, 40u);
+  EXPECT_EQ(to.rules.dropped, 41u);
+  EXPECT_EQ(to.rules.suppressed, 42u);
+  EXPECT_EQ(to.rules.judged_away, 43u);
+  EXPECT_EQ(to.rules.marks_refused, 44u);
+  EXPECT_EQ(to.rules.kernel_errors, 45u);
+  EXPECT_EQ(to.rules.outdated, 46u);
+  EXPECT_EQ(to.rules.refused_unix_ns, -47);
+  EXPECT_EQ(to.rules.refused_error, "e\xff");
+  ASSERT_EQ(to.rules.rules.size(), 1u);
+  EXPECT_EQ(to.rules.rules[0].name, "n\xff");
+  EXPECT_EQ(to.rules.rules[0].hits, 48u);
+  EXPECT_EQ(to.rules.rules[0].uncertain, 49u);
+  EXPECT_EQ(to.rules.rules[0].suppressed, 50u);
+  EXPECT_EQ(to.rules.rules_left_out, 51u);
 }
 
 TEST(ConvertTest, ProcessKeepsEveryMember) {

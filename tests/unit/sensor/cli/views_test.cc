@@ -95,6 +95,88 @@ TEST(StatusViewTest, JsonHasEveryMemberOnOneLine) {
   }
 }
 
+RulesStatus SampleRules() {
+  return {.epoch = 3,
+          .name = "base",
+          .revision = "r1",
+          .mode = "monitor",
+          .count = 1500,
+          .alerts = 1001,
+          .logged = 2,
+          .dropped = 3,
+          .suppressed = 4,
+          .judged_away = 5,
+          .marks_refused = 6,
+          .kernel_errors = 7,
+          .outdated = 8,
+          .rules = {{.name = "busy", .hits = 1000, .uncertain = 9, .suppressed = 4},
+                    {.name = "shy\x1b", .hits = 1},
+                    {.name = "idle"}},
+          .rules_left_out = 1497};
+}
+
+TEST(StatusViewTest, RulesInForceAreShownWithWhatTheySaid) {
+  SensorStatus status = SampleStatus();
+  status.rules = SampleRules();
+  const std::string text = RenderStatusText(status);
+  EXPECT_THAT(text,
+              HasSubstr("rules              base: 1,500 in force, monitor, revision r1, epoch "
+                        "3\n"));
+  EXPECT_THAT(text, HasSubstr("rules said         1,001 alerts, 2 logged, 3 dropped, 4 suppressed, "
+                              "5 judged away\n"));
+  EXPECT_THAT(text, HasSubstr("rules failed       6 marks refused, 7 not told to the kernel, 8 "
+                              "outdated\n"));
+  EXPECT_THAT(text, HasSubstr("\n\nRULE      HITS  UNCERTAIN  SUPPRESSED\n"
+                              "busy     1,000          9           4\n"
+                              "shy\\x1b      1          0           0\n"));
+  EXPECT_THAT(text, Not(HasSubstr("idle")));
+  EXPECT_THAT(text, Not(HasSubstr("last reload")));
+}
+
+TEST(StatusViewTest, OnlyTheTenBusiestRulesAreShown) {
+  SensorStatus status;
+  status.rules.epoch = 1;
+  for (int i = 0; i < 12; ++i) status.rules.rules.push_back({.name = "r", .hits = 5});
+  EXPECT_THAT(RenderStatusText(status), HasSubstr("\nand 2 more with hits\n"));
+  status.rules.rules_left_out = 1;
+  EXPECT_THAT(RenderStatusText(status), HasSubstr("\nand at least 2 more with hits\n"));
+}
+
+TEST(StatusViewTest, WithoutRulesItSaysSo) {
+  const std::string text = RenderStatusText(SampleStatus());
+  EXPECT_THAT(text, HasSubstr("rules              none in force\n"));
+  EXPECT_THAT(text, Not(HasSubstr("RULE ")));
+}
+
+TEST(StatusViewTest, ARefusedReloadSaysWhenAndWhy) {
+  SensorStatus status;
+  status.started_unix_ns = 1'000'000'000'000;
+  status.uptime_ns = 100'000'000'000;
+  status.rules.refused_unix_ns = 1'037'000'000'000;
+  status.rules.refused_error = "a.yaml:1:2: \x1b";
+  EXPECT_THAT(RenderStatusText(status),
+              HasSubstr("last reload      refused 1 min 3 s ago: a.yaml:1:2: \\x1b\n"));
+  EXPECT_THAT(RenderStatusJson(status),
+              HasSubstr("\"refused_unix_ns\":1037000000000,\"refused_error\":\"a.yaml:1:2: "
+                        "\\u001b\","));
+  status.rules.refused_unix_ns = 2'000'000'000'000;  // the clock was set back
+  EXPECT_THAT(RenderStatusText(status), HasSubstr("refused 0 s ago"));
+}
+
+TEST(StatusViewTest, JsonHasAllRulesOfTheAnswer) {
+  SensorStatus status;
+  status.rules = SampleRules();
+  EXPECT_THAT(
+      RenderStatusJson(status),
+      HasSubstr("\"rules\":{\"epoch\":3,\"name\":\"base\",\"revision\":\"r1\",\"mode\":\"monitor\","
+                "\"count\":1500,\"alerts\":1001,\"logged\":2,\"dropped\":3,\"suppressed\":4,"
+                "\"judged_away\":5,\"marks_refused\":6,\"kernel_errors\":7,\"outdated\":8,"
+                "\"rules\":[{\"name\":\"busy\",\"hits\":1000,\"uncertain\":9,\"suppressed\":4},"
+                "{\"name\":\"shy\\u001b\",\"hits\":1,\"uncertain\":0,\"suppressed\":0},"
+                "{\"name\":\"idle\",\"hits\":0,\"uncertain\":0,\"suppressed\":0}],"
+                "\"rules_left_out\":1497}"));
+}
+
 const ProbeReport kReport = {
     .kernel_release = "6.1.0",
     .rows = {
