@@ -72,6 +72,15 @@ std::string_view Verb(EventClass cls) {
   return "";
 }
 
+// The string at `place` of a kStringList; "" when there are fewer.
+std::string_view Entry(std::string_view list, size_t place) {
+  for (; place > 0 && !list.empty(); --place) {
+    list.remove_prefix(std::min(list.size(), list.find('\0')));
+    if (!list.empty()) list.remove_prefix(1);
+  }
+  return list.substr(0, list.find('\0'));
+}
+
 std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 // A time span with about three digits: 870us, 12.3ms, 4.56s, 5m03s, 2h05m, 3d04h.
@@ -133,7 +142,8 @@ void TextEncoder::Forget() {
 
 std::string_view TextEncoder::LineColor(EventClass cls) const {
   if (!options_.color) return "";
-  if (const std::string_view severity = Text(kAlertSeverity); !severity.empty()) {
+  if (alert_) {
+    const std::string_view severity = Entry(Text(kAlertSeverities), rule_);
     if (severity == "critical" || severity == "error") return kRed;
     return severity == "warning" ? kAlertYellow : kCyan;
   }
@@ -147,6 +157,8 @@ std::string_view TextEncoder::LineColor(EventClass cls) const {
 void TextEncoder::Encode(EventView event, Buffer& out) {
   Collect(event);
   const EventClass cls = event.cls();
+  alert_ = (event.header().flags & kEventAlert) != 0 && Has(kAlertRules);
+  rule_ = alert_ ? FirstAlert() : 0;
   Line line(out, width_);
   const std::string_view color = LineColor(cls);
   line.Control(color);
@@ -159,7 +171,7 @@ void TextEncoder::Encode(EventView event, Buffer& out) {
     line.Column("", kPidColumns);
   }
   line.Put("  ", 2);
-  line.Column(Has(kAlertRules) ? "ALERT" : Verb(cls), kVerbColumns);
+  line.Column(alert_ ? "ALERT" : Has(kAlertRules) ? "log" : Verb(cls), kVerbColumns);
   line.Put(" ", 1);
   WriteTree(line);
   WriteDetails(event, line);
@@ -167,15 +179,29 @@ void TextEncoder::Encode(EventView event, Buffer& out) {
   Forget();
 }
 
-// The first rule and its message; how many more there are; then what happened, as ever.
+// A more severe rule that only logs is no alert.
+size_t TextEncoder::FirstAlert() const {
+  size_t first = 0;
+  size_t at = 0;
+  bool found = false;
+  ForEachString(Text(kAlertActions), [&](std::string_view action) {
+    if (!found && action != "log") {
+      found = true;
+      first = at;
+    }
+    ++at;
+  });
+  return first;
+}
+
+// One rule and its message; how many more there are; then what happened, as ever.
 void TextEncoder::WriteAlert(EventClass cls, Line& line) const {
   const std::string_view rules = Text(kAlertRules);
-  const std::string_view messages = Text(kAlertMessages);
-  line.Text(Text(kAlertSeverity));
+  line.Text(Entry(Text(kAlertSeverities), rule_));
   line.Text(" ");
-  line.Text(rules.substr(0, rules.find('\0')));
+  line.Text(Entry(rules, rule_));
   line.Text(": ");
-  line.Text(messages.substr(0, messages.find('\0')));
+  line.Text(Entry(Text(kAlertMessages), rule_));
   const auto more = std::count(rules.begin(), rules.end(), '\0') - 1;
   if (more > 0) {
     line.Text(" (and ");

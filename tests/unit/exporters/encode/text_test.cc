@@ -31,6 +31,12 @@ std::string EncodeExec(std::initializer_list<SampleValue> values, TextOptions op
   return Encode(Sample(builder, EventClass::kProcessExec, values), std::move(options));
 }
 
+// The event that was sampled last, flagged as an alert.
+EventView Alert(EventBuilder& builder) {
+  builder.header().flags |= kEventAlert;
+  return builder.View();
+}
+
 // The columns of a line as the encoder counts them.
 size_t Width(std::string_view line) {
   size_t columns = 0;
@@ -149,10 +155,11 @@ TEST(TextEncoderTest, SensorStartAndStopAreReadable) {
 TEST(TextEncoderTest, AlertShowsSeverityRuleAndMessageThenTheEvent) {
   EventBuilder builder;
   const auto alert = [&](std::string_view rules, std::string_view messages) {
-    return Encode(Sample(
-        builder, EventClass::kProcessExec,
-        {Num(kProcessPid, 8), Str(kProcessArgs, "ls\0-l\0"sv), Num(kProcessUid, 0),
-         Str(kAlertRules, rules), Str(kAlertSeverity, "error"), Str(kAlertMessages, messages)}));
+    Sample(builder, EventClass::kProcessExec,
+           {Num(kProcessPid, 8), Str(kProcessArgs, "ls\0-l\0"sv), Num(kProcessUid, 0),
+            Str(kAlertRules, rules), Str(kAlertSeverities, "error\0info\0"sv),
+            Str(kAlertActions, "alert\0alert\0"sv), Str(kAlertMessages, messages)});
+    return Encode(Alert(builder));
   };
   EXPECT_EQ(alert("one\0"sv, "it happened\0"sv),
             "03:04:05.123  -             0              8  ALERT  "
@@ -165,10 +172,11 @@ TEST(TextEncoderTest, AlertShowsSeverityRuleAndMessageThenTheEvent) {
 
 TEST(TextEncoderTest, UncertainAlertSaysSo) {
   EventBuilder builder;
-  EXPECT_THAT(Encode(Sample(builder, EventClass::kProcessExit,
-                            {Str(kProcessBinary, "/a"), Num(kExitCode, 1),
-                             Str(kAlertRules, "r\0"sv), Str(kAlertSeverity, "info"),
-                             Str(kAlertMessages, "m\0"sv), Str(kAlertUncertain, "r\0"sv)})),
+  Sample(builder, EventClass::kProcessExit,
+         {Str(kProcessBinary, "/a"), Num(kExitCode, 1), Str(kAlertRules, "r\0"sv),
+          Str(kAlertSeverities, "info\0"sv), Str(kAlertMessages, "m\0"sv),
+          Str(kAlertUncertain, "r\0"sv)});
+  EXPECT_THAT(Encode(Alert(builder)),
               EndsWith("info r: m (uncertain: a value was cut or not known) | exit /a code 1\n"));
 }
 
@@ -180,21 +188,46 @@ TEST(TextEncoderTest, AlertsColorIsThatOfItsSeverity) {
                                                                 {"info", "\x1b[36m"}};
   for (const auto& [severity, color] : rows) {
     EventBuilder builder;
-    const std::string line =
-        Encode(Sample(builder, EventClass::kProcessFork,
-                      {Str(kAlertRules, "r\0"sv), Str(kAlertSeverity, severity),
-                       Str(kAlertMessages, "m\0"sv)}),
-               {.color = true});
+    Sample(builder, EventClass::kProcessFork,
+           {Str(kAlertRules, "r\0"sv), Str(kAlertSeverities, std::string(severity) + '\0'),
+            Str(kAlertMessages, "m\0"sv)});
+    const std::string line = Encode(Alert(builder), {.color = true});
     EXPECT_TRUE(line.starts_with(color)) << severity;
     EXPECT_THAT(line, EndsWith("\x1b[0m\n"));
   }
+}
+
+TEST(TextEncoderTest, AnEventOfRulesThatOnlyLogIsNoAlert) {
+  EventBuilder builder;
+  const auto sample = [&](std::string_view binary) {
+    return Sample(builder, EventClass::kProcessExec,
+                  {Num(kProcessPid, 8), Str(kProcessBinary, binary), Num(kProcessUid, 0),
+                   Str(kAlertRules, "r\0s\0"sv), Str(kAlertSeverities, "critical\0info\0"sv),
+                   Str(kAlertActions, "log\0log\0"sv), Str(kAlertMessages, "m\0n\0"sv)});
+  };
+  EXPECT_EQ(Encode(sample("/a")),
+            "03:04:05.123  -             0              8  log    "
+            "critical r: m (and 1 more rule) | exec /a\n");
+  EXPECT_EQ(Encode(sample("/a"), {.color = true}), Encode(sample("/a")));
+}
+
+TEST(TextEncoderTest, AnAlertIsNamedAndColoredBeforeAMoreSevereRuleThatOnlyLogs) {
+  EventBuilder builder;
+  Sample(builder, EventClass::kProcessExec,
+         {Num(kProcessPid, 8), Str(kProcessBinary, "/a"), Num(kProcessUid, 0),
+          Str(kAlertRules, "r\0s\0t\0"sv), Str(kAlertSeverity, "critical"),
+          Str(kAlertSeverities, "critical\0warning\0info\0"sv),
+          Str(kAlertActions, "log\0alert\0alert\0"sv), Str(kAlertMessages, "m\0n\0o\0"sv)});
+  const std::string line = Encode(Alert(builder), {.color = true});
+  EXPECT_TRUE(line.starts_with("\x1b[1;33m")) << line;
+  EXPECT_THAT(line, HasSubstr("ALERT  warning s: n (and 2 more rules) | exec /a"));
 }
 
 TEST(TextEncoderTest, HostileBytesOfAMessageCannotLeaveTheLine) {
   EventBuilder builder;
   const EventView event = Sample(builder, EventClass::kFileOpen,
                                  {Str(kFilePath, "/a\nb"), Str(kFileAliases, "/c\x1b[2J\0"sv),
-                                  Str(kAlertRules, "r\0"sv), Str(kAlertSeverity, "error"),
+                                  Str(kAlertRules, "r\0"sv), Str(kAlertSeverities, "error\0"sv),
                                   Str(kAlertMessages, "a\nb\x1b[2J\x7f\xc2\x9b\xff\u202e\r\0"sv)});
   const std::string line = Encode(event);
   EXPECT_THAT(line, HasSubstr(R"(error r: a\x0ab\x1b[2J\x7f\u{009b}\xff\u{202e}\x0d | open )"));
@@ -209,7 +242,7 @@ TEST(TextEncoderTest, LongMessageIsCutAtTheWidth) {
     const std::string line = Encode(
         Sample(builder, EventClass::kProcessExec,
                {Str(kProcessArgs, "ls\0"sv), Num(kProcessMemfd, 1), Str(kAlertRules, "r\0"sv),
-                Str(kAlertSeverity, "error"), Str(kAlertMessages, message)}),
+                Str(kAlertSeverities, "error\0"sv), Str(kAlertMessages, message)}),
         {.width = width});
     EXPECT_EQ(Width(line), width);
     EXPECT_THAT(line, EndsWith("…\n"));
