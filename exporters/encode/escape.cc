@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "exporters/encode/utf8.h"
+#include "sensor/util/utf8.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>

@@ -6,7 +6,7 @@
 
 #include "exporters/encode/escape.h"
 #include "exporters/encode/number.h"
-#include "exporters/encode/utf8.h"
+#include "sensor/util/utf8.h"
 
 namespace kentry {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "exporters/encode/number.h"
-#include "exporters/encode/utf8.h"
+#include "sensor/util/terminal.h"
 
 namespace kentry {
 namespace {
@@ -18,32 +18,18 @@ bool IsPlainInShell(char c) {
          kPlain.find(c) != std::string_view::npos;
 }
 
-// Calls f(bytes, code point) for each code point or invalid part of `text` until f says false.
-template <typename F>
-void ForEachCodePoint(std::string_view text, F f) {
-  while (!text.empty()) {
-    const CodePoint point = DecodeUtf8(text);
-    if (!f(text.substr(0, point.size), point)) return;
-    text.remove_prefix(point.size);
-  }
-}
-
-bool IsShown(const CodePoint& point) { return point.valid && !IsUnprintable(point.value); }
-
 enum class Quoting { kNone, kSingle, kDollar };
 
 Quoting QuotingOf(std::string_view word) {
   Quoting quoting = word.empty() ? Quoting::kSingle : Quoting::kNone;
-  ForEachCodePoint(word, [&](std::string_view, const CodePoint& point) {
-    if (!IsShown(point) || point.value == '\'') {
-      quoting = Quoting::kDollar;
-      return false;
-    }
+  while (!word.empty()) {
+    const CodePoint point = DecodeUtf8(word);
+    if (!point.valid || IsUnprintable(point.value) || point.value == '\'') return Quoting::kDollar;
     if (point.value >= 0x80 || !IsPlainInShell(static_cast<char>(point.value))) {
       quoting = Quoting::kSingle;
     }
-    return true;
-  });
+    word.remove_prefix(point.size);
+  }
   return quoting;
 }
 
@@ -79,36 +65,9 @@ void Line::Put(std::string_view bytes, size_t columns) {
   }
 }
 
-void Line::PutEscaped(std::string_view bytes, char32_t value, bool valid) {
-  constexpr char kHexDigits[] = "0123456789abcdef";
-  char escape[kNumberRoom] = {'\\'};
-  if (!valid || value < 0x80) {
-    for (const char byte : bytes) {
-      const auto bits = static_cast<uint8_t>(byte);
-      escape[1] = 'x';
-      escape[2] = kHexDigits[bits >> 4];
-      escape[3] = kHexDigits[bits & 15];
-      Put({escape, 4}, 4);
-    }
-    return;
-  }
-  escape[1] = 'u';
-  escape[2] = '{';
-  size_t size = 3;
-  for (int shift = value > 0xffff ? 20 : 12; shift >= 0; shift -= 4) {
-    escape[size++] = kHexDigits[(value >> shift) & 15];
-  }
-  escape[size++] = '}';
-  Put({escape, size}, size);
-}
-
 void Line::Text(std::string_view text) {
-  ForEachCodePoint(text, [this](std::string_view bytes, const CodePoint& point) {
-    if (IsShown(point)) {
-      Put(bytes, static_cast<size_t>(Columns(point.value)));
-    } else {
-      PutEscaped(bytes, point.value, point.valid);
-    }
+  ForEachTerminalPiece(text, [this](std::string_view piece, size_t columns) {
+    Put(piece, columns);
     return !full_;
   });
 }
@@ -152,13 +111,11 @@ void Line::Word(std::string_view word) {
       break;
   }
   Put("$'", 2);
-  ForEachCodePoint(word, [this](std::string_view bytes, const CodePoint& point) {
-    if (!IsShown(point)) {
-      PutEscaped(bytes, point.value, point.valid);
-    } else if (point.value == '\'' || point.value == '\\') {
-      Put(point.value == '\'' ? "\\'" : "\\\\", 2);
+  ForEachTerminalPiece(word, [this](std::string_view piece, size_t columns) {
+    if (piece == "'" || piece == "\\") {
+      Put(piece == "'" ? "\\'" : "\\\\", 2);
     } else {
-      Put(bytes, static_cast<size_t>(Columns(point.value)));
+      Put(piece, columns);
     }
     return !full_;
   });

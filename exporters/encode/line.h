@@ -17,7 +17,7 @@ class Line {
   // `width` in columns, 0 = unlimited. `out` must outlive the line.
   Line(Buffer& out, size_t width);
 
-  // Printable code points as they are; others as \xNN (ASCII, invalid bytes) or \u{NNNN}.
+  // As TerminalText.
   void Text(std::string_view text);
   // As Text, in at most `columns` columns, cut with `…`, then filled up with blanks.
   void Column(std::string_view text, size_t columns);
@@ -42,7 +42,6 @@ class Line {
 
  private:
   void SetLimit(size_t limit);
-  void PutEscaped(std::string_view bytes, char32_t value, bool valid);
 
   Buffer& out_;
   const size_t width_;

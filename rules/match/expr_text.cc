@@ -1,58 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rules/match/expr_text.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <span>
 #include <sstream>
 #include <utility>
 
 #include "fmt/format.h"
 #include "sensor/event/field_table.h"
+#include "sensor/util/terminal.h"
 
 namespace kentry {
 namespace {
 
 constexpr size_t kMaxValues = 4;      // of a list
 constexpr size_t kMaxTextValue = 64;  // bytes of a string
-
-struct Character {
-  uint32_t value = 0;
-  size_t size = 0;  // bytes; 0 = not UTF-8
-};
-
-Character FirstCharacter(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return {};
-  uint32_t value = lead & (0xffu >> (size + 1));
-  for (size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    value = value << 6 | (byte(i) & 0x3f);
-  }
-  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (value < kLeast[size] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return {};
-  return {value, size};
-}
-
-// Scripts that are written from left to right without marks that combine or hide.
-bool IsPlain(uint32_t value) {
-  struct Range {
-    uint32_t first;
-    uint32_t last;
-  };
-  constexpr Range kPlain[] = {{0x20, 0x7e},     {0xa1, 0xac},     {0xae, 0x2ff},
-                              {0x370, 0x482},   {0x48a, 0x58f},   {0x1e00, 0x1fff},
-                              {0x2010, 0x2027}, {0x3041, 0x3096}, {0x30a1, 0x30ff},
-                              {0x4e00, 0x9fff}, {0xac00, 0xd7a3}};
-  return std::any_of(std::begin(kPlain), std::end(kPlain), [value](const Range& range) {
-    return value >= range.first && value <= range.last;
-  });
-}
 
 class Writer {
  public:
@@ -253,39 +216,24 @@ std::string ExprText(const Expr& expr) {
   return writer.Take();
 }
 
-std::string TerminalText(std::string_view bytes) {
-  std::string text;
-  while (!bytes.empty()) {
-    const Character character = FirstCharacter(bytes);
-    const size_t size = std::max<size_t>(character.size, 1);
-    if (character.size > 0 && IsPlain(character.value)) {
-      text += bytes.substr(0, size);
-    } else {
-      for (const char byte : bytes.substr(0, size)) {
-        text += fmt::format("\\x{:02x}", static_cast<uint8_t>(byte));
-      }
-    }
-    bytes.remove_prefix(size);
-  }
-  return text;
-}
-
 std::string JsonString(std::string_view bytes) {
   std::string text = "\"";
   while (!bytes.empty()) {
-    const Character character = FirstCharacter(bytes);
-    const size_t size = std::max<size_t>(character.size, 1);
-    if (character.size == 0) {
-      text += fmt::format("\\\\x{:02x}", static_cast<uint8_t>(bytes.front()));
-    } else if (character.value == '"' || character.value == '\\') {
+    const CodePoint point = DecodeUtf8(bytes);
+    const std::string_view raw = bytes.substr(0, point.size);
+    if (!point.valid) {
+      for (const char byte : raw) {
+        text += fmt::format("\\\\x{:02x}", static_cast<uint8_t>(byte));
+      }
+    } else if (point.value == '"' || point.value == '\\') {
       text += '\\';
-      text += bytes.front();
-    } else if (character.value < 0x20 || character.value == 0x7f) {
-      text += fmt::format("\\u{:04x}", character.value);
+      text += raw;
+    } else if (point.value < 0x20 || point.value == 0x7f) {
+      text += fmt::format("\\u{:04x}", static_cast<uint32_t>(point.value));
     } else {
-      text += bytes.substr(0, size);
+      text += raw;
     }
-    bytes.remove_prefix(size);
+    bytes.remove_prefix(point.size);
   }
   return text + "\"";
 }

@@ -17,10 +17,6 @@ inline constexpr size_t kMaxExprText = 200;
 // and says "...". Safe for a terminal. Any thread.
 std::string ExprText(const Expr& expr);
 
-// The bytes with everything that is no printable ASCII and no letter of UTF-8 as \xNN, so that they
-// can't steer, reorder or hide text on a terminal. Any thread.
-std::string TerminalText(std::string_view bytes);
-
 // The bytes as a JSON string, quotes included; bytes that are not UTF-8 as the text \xNN. Any
 // thread.
 std::string JsonString(std::string_view bytes);

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "fmt/format.h"
-#include "rules/match/expr_text.h"
 #include "rules/match/regex_hints.h"
 #include "rules/match/regex_index.h"
+#include "sensor/util/terminal.h"
 
 namespace kentry {
 namespace {

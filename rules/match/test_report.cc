@@ -5,6 +5,7 @@
 #include "fmt/format.h"
 #include "rules/match/expr_text.h"
 #include "rules/match/rule_tests.h"
+#include "sensor/util/terminal.h"
 
 namespace kentry {
 namespace {

@@ -111,8 +111,9 @@ class Collector {
     }
     for (size_t i = 0; i + 1 < map.node->items.size(); i += 2) {
       const YamlNode& key = map.node->items[i];
-      const NamedDraft::Part part = {.node = &map.node->items[i + 1],
-                                     .path = fmt::format("{}.{}", map.path, SafeText(key.text))};
+      const NamedDraft::Part part = {
+          .node = &map.node->items[i + 1],
+          .path = fmt::format("{}.{}", map.path, TerminalText(key.text))};
       if (change == Change::kDefine) {
         Define(key, part, drafts);
       } else {

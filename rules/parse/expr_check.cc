@@ -232,7 +232,7 @@ ExprChecker::Value ExprChecker::PartInside(const Ast& ast) {
 ExprChecker::Value ExprChecker::Condition(const Ast& ast) {
   Value value = Part(ast);
   if (value.kind == Kind::kBool || value.kind == Kind::kError) return value;
-  const std::string name = ast.kind == AstKind::kName ? SafeText(ast.text) : "x";
+  const std::string name = ast.kind == AstKind::kName ? TerminalText(ast.text) : "x";
   std::string hint = "write a comparison";
   if (value.kind == Kind::kNumber) hint = fmt::format("write {} != 0", name);
   if (value.kind == Kind::kString) hint = fmt::format("write {} != \"\" or has({})", name, name);
@@ -302,8 +302,9 @@ namespace {
 // How to write a constant that is compared with something of another kind.
 std::string HintForConstant(const Ast& constant, const std::string& otherwise) {
   if (constant.kind == AstKind::kString) {
-    return NumberOf(constant.text) ? fmt::format("write {} without quotes", SafeText(constant.text))
-                                   : "write a number, or the name of one: EACCES, SIGKILL";
+    return NumberOf(constant.text)
+               ? fmt::format("write {} without quotes", TerminalText(constant.text))
+               : "write a number, or the name of one: EACCES, SIGKILL";
   }
   if (constant.kind == AstKind::kNumber) {
     return fmt::format("write \"{}\" in quotes", NumberText(constant.number));
@@ -327,7 +328,7 @@ ExprChecker::Value ExprChecker::Compare(const Ast& ast) {
   }
   std::string hint = "both sides have to be of one kind";
   if (left.kind == Kind::kStringList || right.kind == Kind::kStringList) {
-    const std::string list = SafeText(Operand(*names[left.kind == Kind::kStringList ? 0 : 1]));
+    const std::string list = TerminalText(Operand(*names[left.kind == Kind::kStringList ? 0 : 1]));
     const std::string name = list.size() > 2 ? list.substr(1, list.size() - 2) : "LIST";
     hint = fmt::format("write \"…\" in {}, or {}[1] == \"…\"", name, name);
   } else if (left.kind == Kind::kConstants || right.kind == Kind::kConstants) {
@@ -409,7 +410,7 @@ ExprChecker::Value ExprChecker::In(const Ast& ast) {
     return Error(
         ast, fmt::format("{} is {}, the list holds {}", Operand(ast.args[0]), KindText(left), what),
         left.kind == Kind::kStringList
-            ? fmt::format("write {}.exists(a, a in …)", SafeText(ast.args[0].text))
+            ? fmt::format("write {}.exists(a, a in …)", TerminalText(ast.args[0].text))
             : "");
   }
   if (right.list.empty()) return Truth(ast, false);

@@ -69,7 +69,7 @@ bool ExprChecker::HasArguments(const Ast& ast, size_t count, std::string_view us
   const size_t given = ast.args.size() - (ast.method ? 1 : 0);
   if (given == count) return true;
   Error(ast,
-        fmt::format("{} takes {} argument{}, not {}", SafeText(ast.text), count,
+        fmt::format("{} takes {} argument{}, not {}", TerminalText(ast.text), count,
                     count == 1 ? "" : "s", given),
         fmt::format("write {}", usage));
   return false;
@@ -139,7 +139,8 @@ ExprChecker::Value ExprChecker::StringMethod(const Ast& ast, ExprOp op) {
   if (receiver.kind != Kind::kString || receiver.IsConstant()) {
     std::string hint = "it is called on a field of type string";
     if (receiver.kind == Kind::kStringList) {
-      hint = fmt::format("write {}.exists(a, a.{}(\"…\"))", SafeText(ast.args[0].text), ast.text);
+      hint =
+          fmt::format("write {}.exists(a, a.{}(\"…\"))", TerminalText(ast.args[0].text), ast.text);
     }
     return Error(ast.args[0],
                  fmt::format("{} needs a string before it; this is {}", ast.text,

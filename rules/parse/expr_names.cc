@@ -16,7 +16,7 @@ ExprChecker::Value ExprChecker::Name(const Ast& ast) {
   if (name == element_ && !name.empty()) return Made(ast, ExprOp::kElement, Kind::kString);
   if (name == ancestor_ && !name.empty()) {
     return Error(ast, fmt::format("{} is a process; one of its fields is expected", Shown(name)),
-                 fmt::format("write {}.binary", SafeText(name)));
+                 fmt::format("write {}.binary", TerminalText(name)));
   }
   if (const auto it = scope_.definitions.macros.find(name); it != scope_.definitions.macros.end()) {
     return Macro(ast, it->first, it->second);

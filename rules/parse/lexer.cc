@@ -132,7 +132,7 @@ class Lexer {
 
   void Unknown() {
     const char c = Peek();
-    const size_t size = FirstRune(text_.substr(at_)).size;
+    const size_t size = DecodeUtf8(text_.substr(at_)).size;
     const std::string what = Shown(text_.substr(at_, size));
     if (c == '=') return Fail(at_, at_ + 1, "\"=\" is no operator", "write == to compare");
     if (c == '&') return Fail(at_, at_ + 1, "\"&\" is no operator", "write && for and");

@@ -74,9 +74,9 @@ void AppendExcerpt(std::string_view line, const SourcePos& at, const Colors& col
   const size_t split = std::min(place - begin, shown.size());
   const size_t marked = std::min<size_t>(at.length, shown.size() - split);
   const std::string_view lead = begin > 0 ? "…" : "";
-  const std::string before = fmt::format("{}{}", lead, SafeText(shown.substr(0, split)));
-  const std::string under = SafeText(shown.substr(split, marked));
-  const std::string after = SafeText(shown.substr(split + marked));
+  const std::string before = fmt::format("{}{}", lead, TerminalText(shown.substr(0, split)));
+  const std::string under = TerminalText(shown.substr(split, marked));
+  const std::string after = TerminalText(shown.substr(split + marked));
   *out += fmt::format("  {}{}{}{}\n", before, under, after, end < line.size() ? "…" : "");
   const size_t width = std::max<size_t>(Columns(under), 1);
   *out += fmt::format("  {:{}}{}^{:~<{}}{}\n", "", Columns(before), colors.green, "", width - 1,
@@ -103,7 +103,7 @@ std::string_view FileName(std::span<const SourceFile> files, const SourcePos& at
 }
 
 std::string Place(std::span<const SourceFile> files, const SourcePos& at) {
-  std::string text = SafeText(FileName(files, at));
+  std::string text = TerminalText(FileName(files, at));
   if (at.line > 0) text += fmt::format(":{}:{}", at.line, at.column);
   return text;
 }
@@ -126,7 +126,7 @@ std::string Summary(const Diagnostics& diagnostics) {
 
 std::string JsonText(std::string_view text) {
   std::string out = "\"";
-  for (const char c : SafeText(text)) {
+  for (const char c : TerminalText(text)) {
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }

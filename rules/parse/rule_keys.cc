@@ -33,7 +33,7 @@ bool IsSlug(std::string_view text) {
 void WrongKind(const KeyedNode& value, std::string_view what, Reporter& reporter,
                std::string hint) {
   reporter.Error(PosOf(reporter.sources(), *value.node), value.path,
-                 fmt::format("{} must be {}, not {}", SafeText(LastKey(value.path)), what,
+                 fmt::format("{} must be {}, not {}", TerminalText(LastKey(value.path)), what,
                              KindName(*value.node)),
                  std::move(hint));
 }
@@ -68,8 +68,8 @@ std::optional<std::string> ReadText(const KeyedNode& value, size_t max, Reporter
     reporter.Error(PosOf(reporter.sources(), *value.node), value.path,
                    text.size() > max
                        ? fmt::format("{} has {} bytes; {} are the most",
-                                     SafeText(LastKey(value.path)), text.size(), max)
-                       : fmt::format("{} holds a NUL byte", SafeText(LastKey(value.path))));
+                                     TerminalText(LastKey(value.path)), text.size(), max)
+                       : fmt::format("{} holds a NUL byte", TerminalText(LastKey(value.path))));
     return std::nullopt;
   }
   return text;
@@ -133,7 +133,7 @@ std::optional<size_t> ReadChoice(const KeyedNode& value, std::span<const std::st
     return std::vector<std::string_view>(choices.begin(), choices.end());
   };
   reporter.Error(PosOf(reporter.sources(), *value.node), value.path,
-                 fmt::format("unknown {} {}{}", SafeText(LastKey(value.path)),
+                 fmt::format("unknown {} {}{}", TerminalText(LastKey(value.path)),
                              Shown(value.node->text), reporter.Nearest(value.node->text, names)),
                  hint);
   return std::nullopt;

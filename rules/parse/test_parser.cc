@@ -102,7 +102,7 @@ class TestReader {
     for (size_t i = 0; i + 1 < groups.node->items.size(); i += 2) {
       const YamlNode& key = groups.node->items[i];
       const KeyedNode group = {.node = &groups.node->items[i + 1],
-                               .path = fmt::format("{}.{}", groups.path, SafeText(key.text))};
+                               .path = fmt::format("{}.{}", groups.path, TerminalText(key.text))};
       if (!IsGroup(key, group)) continue;
       if (!group.node->IsMap()) {
         WrongKind(group, "a mapping of fields", reporter_);
@@ -125,7 +125,7 @@ class TestReader {
       return field.group == key.text;
     });
     Error(key, group.path,
-          known ? fmt::format("{} has no fields {}.*", GetClass(on_).name, SafeText(key.text))
+          known ? fmt::format("{} has no fields {}.*", GetClass(on_).name, TerminalText(key.text))
                 : fmt::format("unknown group of fields {}{}", Shown(key.text),
                               reporter_.Nearest(key.text, [&groups] { return groups; })),
           fmt::format("groups of {} are {}", GetClass(on_).name, fmt::join(groups, ", ")));

@@ -174,16 +174,16 @@ bool CheckBytes(uint32_t file, Reporter& reporter) {
   const std::string_view text = reporter.sources().Text(file);
   size_t at = 0;
   while (at < text.size()) {
-    const Rune rune = FirstRune(text.substr(at));
+    const CodePoint point = DecodeUtf8(text.substr(at));
     const bool control =
-        rune.value < 0x20 && rune.value != '\n' && rune.value != '\r' && rune.value != '\t';
-    if (rune.valid && !control) {
-      at += rune.size;
+        point.value < 0x20 && point.value != '\n' && point.value != '\r' && point.value != '\t';
+    if (point.valid && !control) {
+      at += point.size;
       continue;
     }
-    const char* const what = !rune.valid       ? "is not UTF-8"
-                             : rune.value == 0 ? "is a NUL"
-                                               : "is a control character";
+    const char* const what = !point.valid       ? "is not UTF-8"
+                             : point.value == 0 ? "is a NUL"
+                                                : "is a control character";
     reporter.Error(
         reporter.sources().At(file, at, 1), "",
         fmt::format("byte {} of the file, 0x{:02x}, {}", at, static_cast<uint8_t>(text[at]), what),
@@ -256,7 +256,7 @@ bool ReadYaml(uint32_t file, Reporter& reporter, size_t* nodes_left, YamlNode* r
     }
   } catch (const YAML::Exception& error) {
     if (!error.msg.empty() || builder.whole()) {
-      builder.Refuse(error.mark, fmt::format("this is not valid YAML: {}", SafeText(error.msg)),
+      builder.Refuse(error.mark, fmt::format("this is not valid YAML: {}", TerminalText(error.msg)),
                      HintFor(LineAt(text, builder.OffsetOf(error.mark))));
     }
     return false;

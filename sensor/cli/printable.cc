@@ -1,31 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensor/cli/printable.h"
 
-#include "exporters/encode/utf8.h"
-#include "fmt/format.h"
+#include "sensor/util/terminal.h"
 
 namespace kentry {
 
 std::string Printable(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size());
-  while (!bytes.empty()) {
-    const CodePoint point = DecodeUtf8(bytes);
-    const std::string_view raw = bytes.substr(0, point.size);
-    if (!point.valid || point.value < 0x20 || point.value == 0x7f) {
-      for (const char byte : raw) {
-        text += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-      }
-    } else if (IsUnprintable(point.value)) {
-      text += fmt::format("\\u{{{:04x}}}", static_cast<uint32_t>(point.value));
-    } else if (point.value == '\\') {
-      text += "\\\\";
-    } else {
-      text += raw;
-    }
-    bytes.remove_prefix(point.size);
-  }
-  return text;
+  std::string doubled;
+  doubled.reserve(bytes.size());
+  for (const char byte : bytes) doubled.append(byte == '\\' ? 2 : 1, byte);
+  return TerminalText(doubled);
 }
 
 size_t TextColumns(std::string_view text) {

@@ -8,9 +8,8 @@
 
 namespace kentry {
 
-// Any bytes as text that can't move, colour, reorder or break a terminal's line: what is not
-// printable becomes \xNN (a byte that is no UTF-8, a control character) or \u{NNNN}; a backslash
-// is doubled, so that the result stands for one input only. Any thread.
+// As TerminalText, but a backslash is doubled, so that the result stands for one input only. Any
+// thread.
 std::string Printable(std::string_view bytes);
 
 // Columns that printable text takes.

@@ -8,9 +8,9 @@
 
 #include "exporters/encode/json.h"
 #include "exporters/encode/text.h"
-#include "exporters/encode/utf8.h"
 #include "nlohmann/json.hpp"
 #include "sensor/event/event.h"
+#include "sensor/util/utf8.h"
 
 namespace {
 

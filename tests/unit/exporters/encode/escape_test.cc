@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "exporters/encode/utf8.h"
 #include "nlohmann/json.hpp"
+#include "sensor/util/utf8.h"
 
 namespace kentry {
 namespace {

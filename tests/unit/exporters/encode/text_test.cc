@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "exporters/encode/utf8.h"
+#include "sensor/util/utf8.h"
 #include "tests/unit/exporters/encode/sample_events.h"
 
 namespace kentry {

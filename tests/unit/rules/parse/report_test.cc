@@ -47,7 +47,7 @@ TEST(ReportTest, LongLinesAreCutAroundThePlace) {
 TEST(ReportTest, HostileTextCantSteerTheTerminal) {
   const std::string text = FormatOne("a: \x1b[2J\xe2\x80\xae\xff\t\"x\"\x7f",
                                      {.file = 0, .line = 1, .column = 4, .length = 3});
-  EXPECT_THAT(text, HasSubstr("a: \\x1b[2J\\xe2\\x80\\xae\\xff \"x\"\\x7f"));
+  EXPECT_THAT(text, HasSubstr("a: \\x1b[2J\\u{202e}\\xff \"x\"\\x7f"));
   EXPECT_THAT(text, HasSubstr("\n     ^~~~~~\n"));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef KENTRY_EXPORTERS_ENCODE_UTF8_H_
-#define KENTRY_EXPORTERS_ENCODE_UTF8_H_
+#ifndef KENTRY_SENSOR_UTIL_UTF8_H_
+#define KENTRY_SENSOR_UTIL_UTF8_H_
 
 #include <cstddef>
 #include <string_view>
@@ -31,4 +31,4 @@ int Columns(char32_t value);
 
 }  // namespace kentry
 
-#endif  // KENTRY_EXPORTERS_ENCODE_UTF8_H_
+#endif  // KENTRY_SENSOR_UTIL_UTF8_H_

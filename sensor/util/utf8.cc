@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exporters/encode/utf8.h"
+#include "sensor/util/utf8.h"
 
 #include <algorithm>
 #include <cstdint>
