@@ -28,13 +28,6 @@ struct ContainerStrings {
 // Strings that rules name, and their ids from 1 on.
 using StringIds = std::map<std::string, uint32_t, std::less<>>;
 
-// A new row of the table of cgroups, to be written before a cgroup gets its value.
-struct RowUpdate {
-  uint32_t index = 0;   // place in ke_r_index
-  uint32_t number = 0;  // place in ke_r_rows
-  ke_row row{};
-};
-
 // One rule set as the kernel filters by it. Not thread-safe: CgroupValue changes it.
 class CompiledRules {
  public:

@@ -25,6 +25,13 @@ inline constexpr uint32_t kCgroupPatternsMax = 256;
 inline constexpr uint32_t kCgroupsMax = 65536;
 inline constexpr uint32_t kIdentsMax = 65536;
 
+// A new row of the table of cgroups, to be written before a cgroup gets its value.
+struct RowUpdate {
+  uint32_t index = 0;   // place in ke_r_index
+  uint32_t number = 0;  // place in ke_r_rows
+  ke_row row{};
+};
+
 struct RuleTables {
   ke_rule_config config{};   // `epoch` is the loader's
   uint32_t stamp_flags = 0;  // KE_STAMP_ASKS bits

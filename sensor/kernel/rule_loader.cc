@@ -181,10 +181,10 @@ void RuleLoader::Abandon() {
   next_ = epoch_;
 }
 
-absl::Status RuleLoader::SetCgroup(uint64_t id, uint32_t value, std::span<const RowWrite> rows) {
+absl::Status RuleLoader::SetCgroup(uint64_t id, uint32_t value, std::span<const RowUpdate> rows) {
   const int index = Inner("ke_r_index");
   const int row_map = Inner("ke_r_rows");
-  for (const RowWrite& write : rows) {
+  for (const RowUpdate& write : rows) {
     if (bpf_map_update_elem(row_map, &write.number, &write.row, BPF_ANY) != 0 ||
         bpf_map_update_elem(index, &write.index, &write.number, BPF_ANY) != 0) {
       return ErrnoError(errno, "write a row for a cgroup");

@@ -18,13 +18,6 @@ struct bpf_object;
 
 namespace kentry {
 
-// A row of a living epoch, see CompiledRules::CgroupValue.
-struct RowWrite {
-  uint32_t index = 0;
-  uint32_t number = 0;
-  ke_row row{};
-};
-
 class RuleLoader {
  public:
   RuleLoader() = default;
@@ -47,7 +40,7 @@ class RuleLoader {
   uint32_t next() const { return next_; }
 
   // Into the epoch that is prepared, or else the one in force. Cached masks notice by Touch().
-  absl::Status SetCgroup(uint64_t id, uint32_t value, std::span<const RowWrite> rows);
+  absl::Status SetCgroup(uint64_t id, uint32_t value, std::span<const RowUpdate> rows);
   absl::Status ForgetCgroup(uint64_t id);
   absl::Status SetIdent(const ke_ident_key& key, const ke_ident& ident);
   absl::Status ForgetIdent(const ke_ident_key& key);

@@ -147,14 +147,17 @@ void Pipeline::OnExisting(std::span<const uint8_t> record, bool pending) {
 void Pipeline::OnCgroup(std::span<const uint8_t> record) {
   const auto& rec = As<ke_cgroup>(record);
   const std::string_view path = SpanText(record, rec.path);
+  auto change = RuleHost::CgroupChange::kRenamed;
   if (rec.op == KE_CGROUP_MKDIR) {
+    if (cgroups_.Find(rec.id) == nullptr) change = RuleHost::CgroupChange::kNew;
     cgroups_.Add(rec.id, path);
   } else if (rec.op == KE_CGROUP_RENAME) {
     cgroups_.Rename(rec.id, path);
   } else {
     cgroups_.Remove(rec.id, rec.hdr.ktime_ns);
+    change = RuleHost::CgroupChange::kRemoved;
   }
-  rules_.OnCgroup(rec.id, rec.op == KE_CGROUP_RMDIR);
+  rules_.OnCgroup(rec.id, change);
   Append(maker_.MakeCgroup(record));
 }
 
@@ -389,6 +392,7 @@ void Pipeline::Resync(uint64_t now_ns) {
     cgroups_.StartResync();
     (void)WalkCgroupMount();
     cgroups_.FinishResync(now_ns);
+    rules_.OnCgroupsResynced();
   }
   processes_.StartResync();
   if (ReadProcesses(/*pending=*/false).ok()) processes_.FinishResync(now_ns);

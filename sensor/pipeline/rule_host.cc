@@ -39,22 +39,62 @@ RuleEngine* RuleHost::Find(uint32_t epoch) {
 void RuleHost::TellCgroup(RuleEngine* engine, const Cgroup& cgroup) {
   std::vector<RowUpdate> updates;
   const uint32_t value = engine->compiled().CgroupValue(StringsOf(cgroup), &updates);
-  std::vector<RowWrite> rows;
-  rows.reserve(updates.size());
-  for (const RowUpdate& update : updates) rows.push_back({update.index, update.number, update.row});
-  if (value != 0) Count(kernel_.rules().SetCgroup(cgroup.id, value, rows));
+  if (value != 0) {
+    Count(kernel_.rules().SetCgroup(cgroup.id, value, updates));
+  } else {
+    Count(kernel_.rules().ForgetCgroup(cgroup.id));
+  }
 }
 
-void RuleHost::OnCgroup(uint64_t id, bool removed) {
+void RuleHost::TellCgroups(RuleEngine* engine) {
+  cgroups_.ForEach([&](const Cgroup& cgroup) {
+    if (!cgroup.removed()) {
+      TellCgroup(engine, cgroup);
+    } else {
+      Count(kernel_.rules().ForgetCgroup(cgroup.id));
+    }
+  });
+}
+
+// Those that moved along with the one that is at `path` now, and that one.
+void RuleHost::TellCgroupsBelow(RuleEngine* engine, const std::string& path) {
+  cgroups_.ForEach([&](const Cgroup& cgroup) {
+    if (cgroup.removed() || !cgroup.path.starts_with(path)) return;
+    if (cgroup.path.size() == path.size() || cgroup.path[path.size()] == '/') {
+      TellCgroup(engine, cgroup);
+    }
+  });
+}
+
+void RuleHost::OnCgroup(uint64_t id, CgroupChange change) {
   RuleEngine* engine = current();
   if (engine == nullptr || !engine->compiled().asks_for_cgroups()) return;
   const Cgroup* cgroup = cgroups_.Find(id);
-  if (removed || cgroup == nullptr) {
-    Count(kernel_.rules().ForgetCgroup(id));
-  } else {
-    TellCgroup(engine, *cgroup);
+  switch (change) {
+    case CgroupChange::kNew:
+      // What the kernel had not heard of was undecided, and the masks of such processes are not
+      // cached: none can be stale.
+      if (cgroup != nullptr) TellCgroup(engine, *cgroup);
+      return;
+    case CgroupChange::kRenamed:
+      if (cgroup == nullptr) {
+        Count(kernel_.rules().ForgetCgroup(id));
+      } else {
+        TellCgroupsBelow(engine, cgroup->path);
+      }
+      break;
+    case CgroupChange::kRemoved:
+      Count(kernel_.rules().ForgetCgroup(id));
+      break;
   }
-  // Ids of cgroups come back after a removal, and a rename changes the container.
+  // A rename changes the container, and ids of cgroups come back after a removal.
+  kernel_.rules().Touch();
+}
+
+void RuleHost::OnCgroupsResynced() {
+  RuleEngine* engine = current();
+  if (engine == nullptr || !engine->compiled().asks_for_cgroups()) return;
+  TellCgroups(engine);
   kernel_.rules().Touch();
 }
 
@@ -148,11 +188,7 @@ void RuleHost::Refresh() {
 }
 
 absl::Status RuleHost::Fill(RuleEngine* engine) {
-  if (engine->compiled().asks_for_cgroups()) {
-    cgroups_.ForEach([&](const Cgroup& cgroup) {
-      if (!cgroup.removed()) TellCgroup(engine, cgroup);
-    });
-  }
+  if (engine->compiled().asks_for_cgroups()) TellCgroups(engine);
   files_.clear();  // the new epoch's table is empty
   TellFiles(*engine);
   return TellProcesses(*engine);

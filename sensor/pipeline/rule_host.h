@@ -36,8 +36,11 @@ class RuleHost {
   RuleEngine* current() { return engines_.empty() ? nullptr : engines_.back().engine.get(); }
   uint32_t epoch() const { return engines_.empty() ? 0 : engines_.back().epoch; }
 
-  // A cgroup was made, renamed or removed; the table has it already.
-  void OnCgroup(uint64_t id, bool removed);
+  // A cgroup changed; the table knows already. kNew: the table had not known this id before.
+  enum class CgroupChange : uint8_t { kNew, kRenamed, kRemoved };
+  void OnCgroup(uint64_t id, CgroupChange change);
+  // The table was walked anew: changes may have been lost.
+  void OnCgroupsResynced();
   // Once a second: inodes that have changed hands.
   void Refresh();
   // Other names of the file as a kStringList, for a record of that epoch.
@@ -54,6 +57,8 @@ class RuleHost {
   };
   absl::Status Fill(RuleEngine* engine);
   void TellCgroup(RuleEngine* engine, const Cgroup& cgroup);
+  void TellCgroups(RuleEngine* engine);
+  void TellCgroupsBelow(RuleEngine* engine, const std::string& path);
   absl::Status TellProcesses(const RuleEngine& engine);
   void TellFiles(const RuleEngine& engine);
   void LookAtFiles(const RuleEngine& engine, size_t from, std::map<FileKey, ke_ident>* found);

@@ -112,11 +112,7 @@ absl::Status TryKernel::SetRules(CompiledRules& rules, std::span<const TryContai
     std::vector<RowUpdate> updates;
     const uint32_t value = rules.CgroupValue(
         {.id = container.id, .runtime = container.runtime, .pod_uid = container.pod_uid}, &updates);
-    std::vector<RowWrite> rows;
-    for (const RowUpdate& update : updates) {
-      rows.push_back({.index = update.index, .number = update.number, .row = update.row});
-    }
-    RETURN_IF_ERROR(impl_->loader_.SetCgroup(i + 1, value, rows));
+    RETURN_IF_ERROR(impl_->loader_.SetCgroup(i + 1, value, updates));
   }
   return impl_->loader_.Commit();
 }

@@ -30,6 +30,15 @@ void Touch(const std::string& path) {
   EXPECT_TRUE(fd.valid()) << path;
 }
 
+std::string ContainerFolder(char letter) {
+  mkdir("/sys/fs/cgroup/docker", 0755);
+  return "/sys/fs/cgroup/docker/" + std::string(64, letter);
+}
+
+void RemoveFolder(const std::string& folder) {
+  for (int tries = 0; rmdir(folder.c_str()) != 0 && tries < 10'000; ++tries) usleep(1000);
+}
+
 class RulesTest : public RuleTest {};
 
 TEST_F(RulesTest, WithoutRulesNothingIsJudged) {
@@ -122,9 +131,7 @@ TEST_F(RulesTest, AContainersProcessesAreKnownFromTheFirstOn) {
       "process.binary == \"/fixtures/hold\"'}\n"
       "  - {name: outside, on: process.exec, when: 'container.id == \"\" && "
       "process.binary == \"/fixtures/hold\"'}\n");
-  const std::string id(64, 'e');
-  const std::string folder = "/sys/fs/cgroup/docker/" + id;
-  mkdir("/sys/fs/cgroup/docker", 0755);
+  const std::string folder = ContainerFolder('e');
   for (int round = 0; round < 3; ++round) {
     ASSERT_EQ(mkdir(folder.c_str(), 0755), 0);
     Child child([&]() -> int {
@@ -133,13 +140,93 @@ TEST_F(RulesTest, AContainersProcessesAreKnownFromTheFirstOn) {
     });
     EXPECT_TRUE(child.Execed());
     EXPECT_EQ(child.Finish(), 0);
-    for (int tries = 0; rmdir(folder.c_str()) != 0 && tries < 10'000; ++tries) usleep(1000);
+    RemoveFolder(folder);
   }
   Child host([]() -> int { Exec({}); });
   EXPECT_TRUE(host.Execed());
   EXPECT_EQ(host.Finish(), 0);
   EXPECT_EQ(Alerts("inside").size(), 3u);
   EXPECT_EQ(Alerts("outside").size(), 1u);
+}
+
+// Masks are cached: that of a process in a cgroup which the kernel has not heard of must not be.
+TEST_F(RulesTest, EachOpenInANewContainerIsJudgedByIt) {
+  const std::string file = NewFolder() + "/file";
+  Touch(file);
+  const std::string folder = ContainerFolder('c');
+  Load(fmt::format(
+      "rules:\n"
+      "  - {{name: inside, on: file.open, when: 'file.path == \"{0}\" && container.id == "
+      "\"{1}\"'}}\n"
+      "  - {{name: outside, on: file.open, when: 'file.path == \"{0}\" && container.id == "
+      "\"\"'}}\n",
+      file, std::string(64, 'c')));
+  constexpr int kRounds = 5;
+  for (int round = 0; round < kRounds; ++round) {
+    ASSERT_EQ(mkdir(folder.c_str(), 0755), 0);
+    Child child([&]() -> int {
+      if (OpenAndClose(file) != 0) return 1;  // outside: this mask must not hold inside
+      WriteFile(folder + "/cgroup.procs", "0");
+      for (int i = 0; i < 3; ++i) {
+        if (OpenAndClose(file) != 0) return 1;
+        usleep(300'000);  // longer than the sensor's longest pause: it tells the kernel meanwhile
+      }
+      return 0;
+    });
+    EXPECT_EQ(child.Finish(), 0);
+    RemoveFolder(folder);
+  }
+  EXPECT_EQ(Alerts("inside").size(), 3u * kRounds);
+  EXPECT_EQ(Alerts("outside").size(), 1u * kRounds);
+}
+
+// A sensor with so small a ring for cgroups that a burst of them is lost.
+TEST(CgroupLossTest, CgroupsWhoseRecordsWereLostAreToldToTheKernel) {
+  LiveSensor::StopShared();
+  PipelineOptions options;
+  options.kernel.prio_ring_bytes = 16 * 1024;
+  const auto sensor = LiveSensor::Start(std::move(options));
+  ASSERT_NE(sensor, nullptr);
+  sensor->Go();
+  const std::string file = NewFolder() + "/file";
+  Touch(file);
+  // The kernel decides it for a cgroup that it knows, and lets any other's opens through.
+  LoadRules(*sensor, fmt::format("rules:\n  - {{name: other, on: file.open, when: 'file.path == "
+                                 "\"{}\" && container.runtime == \"podman\"'}}\n",
+                                 file));
+  constexpr int kCgroups = 300;
+  const std::string container = ContainerFolder('d');
+  const auto folder = [&](int i) { return fmt::format("{}/{}", container, i); };
+  ASSERT_TRUE(sensor->pipeline().Ask([&] {  // nobody reads meanwhile
+    mkdir(container.c_str(), 0755);
+    for (int i = 0; i < kCgroups; ++i) EXPECT_EQ(mkdir(folder(i).c_str(), 0755), 0);
+  }));
+  ASSERT_TRUE(sensor->Wait([](const Seen& seen) {
+    return seen.cls() == EventClass::kSensorLoss && seen.Text(kLossClass) == "cgroup.change";
+  }));
+  const auto judged_away = [&] {
+    uint64_t count = 0;
+    sensor->Settle();
+    sensor->pipeline().Ask([&] { count = sensor->pipeline().stats().judged_away; });
+    return count;
+  };
+  // The last one was certainly lost. Within seconds its opens stay in the kernel.
+  bool told = false;
+  for (int tries = 0; tries < 60 && !told; ++tries) {
+    const uint64_t before = judged_away();
+    Child child([&]() -> int {
+      WriteFile(folder(kCgroups - 1) + "/cgroup.procs", "0");
+      return OpenAndClose(file);
+    });
+    EXPECT_EQ(child.Finish(), 0);
+    told = judged_away() == before;
+    usleep(500'000);
+  }
+  EXPECT_TRUE(told);
+  for (int i = 0; i < kCgroups; ++i) RemoveFolder(folder(i));
+  RemoveFolder(container);
+  sensor->Stop();
+  EXPECT_EQ(sensor->pipeline().rules().errors(), 0u);
 }
 
 // Two rule sets take turns while processes are forked, executed, change their credentials, move
