@@ -77,6 +77,9 @@ void RulesToMessage(const RulesStatus& from, v1::RulesStatus* to) {
   to->set_refused_unix_ns(from.refused_unix_ns);
   to->set_refused_error(from.refused_error);
   to->set_rules_left_out(from.rules_left_out);
+  to->set_file_roots(from.file_roots);
+  to->set_file_roots_skipped(from.file_roots_skipped);
+  to->set_files_no_room(from.files_no_room);
   for (const RuleStatus& rule : from.rules) {
     v1::RuleStatus* out = to->add_rules();
     out->set_name(rule.name);
@@ -100,6 +103,9 @@ RulesStatus RulesFromMessage(const v1::RulesStatus& from) {
                     .marks_refused = from.marks_refused(),
                     .kernel_errors = from.kernel_errors(),
                     .outdated = from.outdated(),
+                    .file_roots = from.file_roots(),
+                    .file_roots_skipped = from.file_roots_skipped(),
+                    .files_no_room = from.files_no_room(),
                     .refused_unix_ns = from.refused_unix_ns(),
                     .refused_error = from.refused_error(),
                     .rules_left_out = from.rules_left_out()};

@@ -92,19 +92,22 @@ struct RulesStatus {
   std::string name;      // any bytes
   std::string revision;  // any bytes
   std::string mode;
-  uint64_t count = 0;             // enabled rules
-  uint64_t alerts = 0;            // events with an alert
-  uint64_t logged = 0;            // events with a note of rules that only log
-  uint64_t dropped = 0;           // events that a rule kept out of the output
-  uint64_t suppressed = 0;        // alerts that a limit held back
-  uint64_t judged_away = 0;       // records that the kernel let through and no rule wanted
-  uint64_t marks_refused = 0;     // a process had too many
-  uint64_t kernel_errors = 0;     // failures to tell the kernel something
-  uint64_t outdated = 0;          // records judged by a rule set that is not kept any more
-  int64_t refused_unix_ns = 0;    // when the last reload was refused; 0 = it was not
-  std::string refused_error;      // any bytes
-  std::vector<RuleStatus> rules;  // at most kMaxRuleRows enabled ones, most hits first
-  uint64_t rules_left_out = 0;    // enabled rules that are not in `rules`
+  uint64_t count = 0;               // enabled rules
+  uint64_t alerts = 0;              // events with an alert
+  uint64_t logged = 0;              // events with a note of rules that only log
+  uint64_t dropped = 0;             // events that a rule kept out of the output
+  uint64_t suppressed = 0;          // alerts that a limit held back
+  uint64_t judged_away = 0;         // records that the kernel let through and no rule wanted
+  uint64_t marks_refused = 0;       // a process had too many
+  uint64_t kernel_errors = 0;       // failures to tell the kernel something
+  uint64_t outdated = 0;            // records judged by a rule set that is not kept any more
+  uint64_t file_roots = 0;          // containers whose files are looked up
+  uint64_t file_roots_skipped = 0;  // containers whose files are not
+  uint64_t files_no_room = 0;       // inodes that the kernel's table has no room for
+  int64_t refused_unix_ns = 0;      // when the last reload was refused; 0 = it was not
+  std::string refused_error;        // any bytes
+  std::vector<RuleStatus> rules;    // at most kMaxRuleRows enabled ones, most hits first
+  uint64_t rules_left_out = 0;      // enabled rules that are not in `rules`
 };
 
 struct SensorStatus {

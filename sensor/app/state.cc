@@ -162,6 +162,10 @@ void AppState::FillRules(RulesStatus* status) {
   status->marks_refused = stats.marks_refused;
   status->outdated = stats.outdated;
   status->kernel_errors = pipeline_.rules().errors();
+  const FileIdents::Counters& files = pipeline_.rules().files();
+  status->file_roots = files.roots;
+  status->file_roots_skipped = files.skipped;
+  status->files_no_room = files.no_room;
   status->epoch = pipeline_.rules().epoch();
   const RuleEngine* engine = pipeline_.rules().current();
   if (engine == nullptr) return;

@@ -122,6 +122,10 @@ void AddRulesRows(const SensorStatus& status, TextTable* table) {
       {"rules failed", fmt::format("{} marks refused, {} not told to the kernel, {} outdated",
                                    Grouped(rules.marks_refused), Grouped(rules.kernel_errors),
                                    Grouped(rules.outdated))});
+  table->AddRow(
+      {"rules' files", fmt::format("looked up in {} containers, {} skipped, {} files too many",
+                                   Grouped(rules.file_roots), Grouped(rules.file_roots_skipped),
+                                   Grouped(rules.files_no_room))});
   if (rules.refused_unix_ns == 0) return;
   const int64_t now = status.started_unix_ns + static_cast<int64_t>(status.uptime_ns);
   const int64_t ago = now > rules.refused_unix_ns ? now - rules.refused_unix_ns : 0;
@@ -171,6 +175,9 @@ void RulesJson(const RulesStatus& rules, JsonWriter* json) {
   json->Uint("marks_refused", rules.marks_refused);
   json->Uint("kernel_errors", rules.kernel_errors);
   json->Uint("outdated", rules.outdated);
+  json->Uint("file_roots", rules.file_roots);
+  json->Uint("file_roots_skipped", rules.file_roots_skipped);
+  json->Uint("files_no_room", rules.files_no_room);
   if (rules.refused_unix_ns != 0) {
     json->Int("refused_unix_ns", rules.refused_unix_ns);
     json->String("refused_error", rules.refused_error);

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensor/pipeline/rule_host.h"
 
-#include <fcntl.h>
-
-#include <algorithm>
-#include <cstring>
-
-#include "sensor/util/fd.h"
 #include "sensor/util/status.h"
 
 namespace kentry {
@@ -14,12 +8,8 @@ namespace {
 
 // Rule sets that records still in the rings may have been judged by.
 constexpr size_t kEnginesKept = 4;
-// Descriptors that are open at once to look at their inodes.
-constexpr size_t kFilesAtOnce = 256;
 // Looks at the living processes after a change of rules, a second apart.
 constexpr int kLaterPasses = 2;
-// Seconds between looks at the inodes when the kernel has not dropped one.
-constexpr uint32_t kFilesEvery = 10;
 
 ContainerStrings StringsOf(const Cgroup& cgroup) {
   return {.id = cgroup.container_id,
@@ -118,70 +108,10 @@ absl::Status RuleHost::TellProcesses(const RuleEngine& engine) {
   return kernel_.PendProcesses(pending);
 }
 
-// What some of the known paths, from `from` on, lead to.
-void RuleHost::LookAtFiles(const RuleEngine& engine, size_t from,
-                           std::map<FileKey, ke_ident>* found) {
-  const auto& paths = engine.compiled().known_paths();
-  std::map<uint32_t, ke_ident> by_fd;
-  std::vector<Fd> open_files;
-  for (size_t i = from; i < std::min(paths.size(), from + kFilesAtOnce); ++i) {
-    const std::string& path = paths[i].path.empty() ? "/" : paths[i].path;
-    Fd fd(open(path.c_str(), O_PATH | O_CLOEXEC | (paths[i].directory ? O_DIRECTORY : 0)));
-    if (!fd.valid()) continue;
-    by_fd[static_cast<uint32_t>(fd.get())] =
-        engine.compiled().IdentOf(paths[i].path, paths[i].directory);
-    open_files.push_back(std::move(fd));
-  }
-  if (open_files.empty()) return;
-  const auto files = kernel_.OwnFiles();
-  Count(files.status());
-  if (!files.ok()) return;
-  for (const auto& [fd, key] : *files) {
-    const auto at = by_fd.find(fd);
-    if (at == by_fd.end()) continue;
-    ke_ident& ident = (*found)[{key.ino, key.dev}];
-    // One inode may be a rule's directory and, by another rule, a path of its own.
-    if (at->second.exact != 0) ident.exact = at->second.exact;
-    if (at->second.dir != 0) ident.dir = at->second.dir;
-    if (at->second.prefix != 0) ident.prefix = at->second.prefix;
-  }
-}
-
-// The inodes behind the paths that rules name, as far as they exist and the sensor can see them.
-void RuleHost::TellFiles(const RuleEngine& engine) {
-  std::map<FileKey, ke_ident> now;
-  for (size_t from = 0; from < engine.compiled().known_paths().size(); from += kFilesAtOnce) {
-    LookAtFiles(engine, from, &now);
-  }
-  bool changed = false;
-  for (const auto& [key, ident] : now) {
-    const auto old = files_.find(key);
-    if (old != files_.end() && std::memcmp(&old->second, &ident, sizeof(ident)) == 0) continue;
-    changed = true;
-    Count(kernel_.rules().SetIdent({.ino = key.first, .dev = key.second}, ident));
-  }
-  for (const auto& [key, ident] : files_) {
-    if (now.contains(key)) continue;
-    changed = true;
-    Count(kernel_.rules().ForgetIdent({.ino = key.first, .dev = key.second}));
-  }
-  files_ = std::move(now);
-  if (changed && kernel_.rules().next() == kernel_.rules().epoch()) kernel_.rules().Touch();
-}
-
 void RuleHost::Refresh() {
   RuleEngine* engine = current();
   if (engine == nullptr) return;
-  uint64_t dropped = 0;
-  for (int cpu = 0; cpu < kernel_.cpu_count(); ++cpu) {
-    dropped += kernel_.stats(cpu).sites[KE_SITE_IDENT_DROPPED];
-  }
-  if (dropped != files_dropped_ || ++refreshes_ % kFilesEvery == 0) {
-    // The kernel forgets an inode when it is renamed or removed: it is told all again.
-    if (dropped != files_dropped_) files_.clear();
-    files_dropped_ = dropped;
-    TellFiles(*engine);
-  }
+  files_.Refresh(engine->compiled());
   if (later_passes_ == 0) return;
   --later_passes_;
   Count(TellProcesses(*engine));
@@ -189,8 +119,7 @@ void RuleHost::Refresh() {
 
 absl::Status RuleHost::Fill(RuleEngine* engine) {
   if (engine->compiled().asks_for_cgroups()) TellCgroups(engine);
-  files_.clear();  // the new epoch's table is empty
-  TellFiles(*engine);
+  files_.Start(engine->compiled());
   return TellProcesses(*engine);
 }
 
@@ -199,6 +128,8 @@ absl::Status RuleHost::Load(std::unique_ptr<RuleEngine> engine,
   RETURN_IF_ERROR(kernel_.PrepareRules(engine->compiled().tables()));
   if (absl::Status status = Fill(engine.get()); !status.ok()) {
     kernel_.rules().Abandon();
+    // The files that the rules in force name were given up for those of the others.
+    if (RuleEngine* old = current(); old != nullptr) files_.Start(old->compiled());
     return status;
   }
   RETURN_IF_ERROR(kernel_.rules().Commit());

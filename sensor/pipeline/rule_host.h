@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "sensor/kernel/kernel.h"
+#include "sensor/pipeline/file_idents.h"
 #include "sensor/pipeline/rule_engine.h"
 #include "sensor/process/process_table.h"
 #include "sensor/workload/cgroup_table.h"
@@ -23,7 +23,10 @@ namespace kentry {
 class RuleHost {
  public:
   RuleHost(Kernel* kernel, ProcessTable* processes, const CgroupTable* cgroups)
-      : kernel_(*kernel), processes_(*processes), cgroups_(*cgroups) {}
+      : kernel_(*kernel),
+        processes_(*processes),
+        cgroups_(*cgroups),
+        files_(kernel, processes, cgroups) {}
 
   // Puts `engine` in force in one step. On an error the rules before stay in force. What the rules
   // before held back is appended to `suppressed`.
@@ -41,16 +44,17 @@ class RuleHost {
   void OnCgroup(uint64_t id, CgroupChange change);
   // The table was walked anew: changes may have been lost.
   void OnCgroupsResynced();
-  // Once a second: inodes that have changed hands.
+  // Once a second: inodes that have changed hands, containers that came and went.
   void Refresh();
   // Other names of the file as a kStringList, for a record of that epoch.
   std::string Aliases(uint32_t epoch, std::string_view path, uint32_t exact, uint32_t prefix);
 
   // Failures to tell the kernel something; what it doesn't know, user space judges.
-  uint64_t errors() const { return errors_; }
+  uint64_t errors() const { return errors_ + files_.counters().errors; }
+  // What is known of the files that rules name.
+  const FileIdents::Counters& files() const { return files_.counters(); }
 
  private:
-  using FileKey = std::pair<uint64_t, uint32_t>;  // inode and device
   struct Loaded {
     uint32_t epoch = 0;
     std::unique_ptr<RuleEngine> engine;
@@ -60,8 +64,6 @@ class RuleHost {
   void TellCgroups(RuleEngine* engine);
   void TellCgroupsBelow(RuleEngine* engine, const std::string& path);
   absl::Status TellProcesses(const RuleEngine& engine);
-  void TellFiles(const RuleEngine& engine);
-  void LookAtFiles(const RuleEngine& engine, size_t from, std::map<FileKey, ke_ident>* found);
   void Count(const absl::Status& status) {
     if (!status.ok()) ++errors_;
   }
@@ -69,10 +71,8 @@ class RuleHost {
   Kernel& kernel_;
   ProcessTable& processes_;
   const CgroupTable& cgroups_;
-  std::deque<Loaded> engines_;         // oldest first; the last one is in force
-  std::map<FileKey, ke_ident> files_;  // what the kernel was told, by inode and device
-  uint64_t files_dropped_ = 0;         // the kernel's count when files_ was made
-  uint32_t refreshes_ = 0;
+  FileIdents files_;
+  std::deque<Loaded> engines_;  // oldest first; the last one is in force
   int later_passes_ = 0;
   uint64_t errors_ = 0;
 };

@@ -62,6 +62,9 @@ TEST(ConvertTest, StatusKeepsEveryMember) {
                 .marks_refused = 44,
                 .kernel_errors = 45,
                 .outdated = 46,
+                .file_roots = 52,
+                .file_roots_skipped = 53,
+                .files_no_room = 54,
                 .refused_unix_ns = -47,
                 .refused_error = "e\xff",
                 .rules = {{.name = "n\xff", .hits = 48, .uncertain = 49, .suppressed = 50}},
@@ -135,6 +138,9 @@ TEST(ConvertTest, StatusKeepsEveryMember) {
   EXPECT_EQ(to.rules.marks_refused, 44u);
   EXPECT_EQ(to.rules.kernel_errors, 45u);
   EXPECT_EQ(to.rules.outdated, 46u);
+  EXPECT_EQ(to.rules.file_roots, 52u);
+  EXPECT_EQ(to.rules.file_roots_skipped, 53u);
+  EXPECT_EQ(to.rules.files_no_room, 54u);
   EXPECT_EQ(to.rules.refused_unix_ns, -47);
   EXPECT_EQ(to.rules.refused_error, "e\xff");
   ASSERT_EQ(to.rules.rules.size(), 1u);

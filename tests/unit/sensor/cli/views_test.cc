@@ -109,6 +109,9 @@ RulesStatus SampleRules() {
           .marks_refused = 6,
           .kernel_errors = 7,
           .outdated = 8,
+          .file_roots = 10,
+          .file_roots_skipped = 11,
+          .files_no_room = 12,
           .rules = {{.name = "busy", .hits = 1000, .uncertain = 9, .suppressed = 4},
                     {.name = "shy\x1b", .hits = 1},
                     {.name = "idle"}},
@@ -126,6 +129,8 @@ TEST(StatusViewTest, RulesInForceAreShownWithWhatTheySaid) {
                               "5 judged away\n"));
   EXPECT_THAT(text, HasSubstr("rules failed       6 marks refused, 7 not told to the kernel, 8 "
                               "outdated\n"));
+  EXPECT_THAT(text, HasSubstr("rules' files       looked up in 10 containers, 11 skipped, 12 files "
+                              "too many\n"));
   EXPECT_THAT(text, HasSubstr("\n\nRULE      HITS  UNCERTAIN  SUPPRESSED\n"
                               "busy     1,000          9           4\n"
                               "shy\\x1b      1          0           0\n"));
@@ -170,7 +175,8 @@ TEST(StatusViewTest, JsonHasAllRulesOfTheAnswer) {
       RenderStatusJson(status),
       HasSubstr("\"rules\":{\"epoch\":3,\"name\":\"base\",\"revision\":\"r1\",\"mode\":\"monitor\","
                 "\"count\":1500,\"alerts\":1001,\"logged\":2,\"dropped\":3,\"suppressed\":4,"
-                "\"judged_away\":5,\"marks_refused\":6,\"kernel_errors\":7,\"outdated\":8,"
+                "\"judged_away\":5,\"marks_refused\":6,\"kernel_errors\":7,\"outdated\":8,\"file_"
+                "roots\":10,\"file_roots_skipped\":11,\"files_no_room\":12,"
                 "\"rules\":[{\"name\":\"busy\",\"hits\":1000,\"uncertain\":9,\"suppressed\":4},"
                 "{\"name\":\"shy\\u001b\",\"hits\":1,\"uncertain\":0,\"suppressed\":0},"
                 "{\"name\":\"idle\",\"hits\":0,\"uncertain\":0,\"suppressed\":0}],"
