@@ -73,7 +73,7 @@ TEST_F(StatusTest, ShowsTheRuleSetWhatItSaidAndARefusedReload) {
   }
   const std::string after = AskUntil("\"alerts\":3,");
   Expect(after, "\"count\":2,\"alerts\":3,\"logged\":0,\"dropped\":0,\"suppressed\":0,");
-  Expect(after, "\"kernel_errors\":0,\"outdated\":0,\"rules\":[");
+  Expect(after, "\"kernel_errors\":0,\"outdated\":0,\"file_roots\":0,");
   Expect(after,
          "\"rules\":[{\"name\":\"held\",\"hits\":3,\"uncertain\":0,\"suppressed\":0},"
          "{\"name\":\"noted\",\"hits\":0,\"uncertain\":0,\"suppressed\":0}]");
