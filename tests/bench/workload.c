@@ -3,6 +3,7 @@
 //
 //   exec n=1000 wall=581034 inline=552790 median=552731 daemon=28244 drained=28990
 //
+// hold and peak are for the bench of memory and print a line of their own.
 // All in nanoseconds an operation, which are guest instructions under QEMU's -icount. inline: CPU
 // time of this process and its children, mean; median: the same as the median of up to 20 batches,
 // which a burst of deferred kernel work does not move; daemon: CPU time of the watched processes
@@ -14,9 +15,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -175,6 +178,71 @@ static void run_burst(const struct job* job, long count) {
   }
 }
 
+static volatile sig_atomic_t ended;
+
+static void end(int signal) {
+  (void)signal;
+  ended = 1;
+}
+
+// `count` processes that sleep until this one ends.
+static int hold(long count) {
+  const pid_t self = getpid();
+  for (long i = 0; i < count; ++i) {
+    const pid_t child = fork();
+    if (child < 0) die("fork");
+    if (child > 0) continue;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != self) _exit(1);
+    while (1) pause();
+  }
+  printf("hold n=%ld\n", count);
+  fflush(stdout);
+  pause();
+  return 0;
+}
+
+enum { kSlab, kVmalloc, kPercpu, kKinds };
+
+// Bytes that the kernel has in slabs, mappings of its own and per CPU; returns their sum. The
+// counters that they come from are gathered first: each CPU keeps some pages back.
+static ns_t kernel_bytes(int refresh, int info, ns_t kinds[kKinds]) {
+  static const char* const kKeys[kKinds] = {"Slab:", "VmallocUsed:", "Percpu:"};
+  char text[8192];
+  if (pread(refresh, text, sizeof(text), 0) < 0) die("stat_refresh");
+  const ssize_t len = pread(info, text, sizeof(text) - 1, 0);
+  if (len <= 0) die("meminfo");
+  text[len] = 0;
+  ns_t sum = 0;
+  for (int i = 0; i < kKinds; ++i) {
+    const char* const at = strstr(text, kKeys[i]);
+    if (!at) {
+      fprintf(stderr, "workload: /proc/meminfo has no %s\n", kKeys[i]);
+      exit(1);
+    }
+    kinds[i] = atoll(at + strlen(kKeys[i])) * 1024;
+    sum += kinds[i];
+  }
+  return sum;
+}
+
+// The most of it at one time until SIGTERM, looked at every two milliseconds; 0 = once.
+static int peak(long watch) {
+  const int refresh = open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC);
+  const int info = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+  if (refresh < 0 || info < 0) die("/proc");
+  signal(SIGTERM, end);
+  long looks = 0;
+  ns_t most = 0, kinds[kKinds];
+  do {
+    const ns_t now = kernel_bytes(refresh, info, kinds);
+    if (now > most) most = now;
+    ++looks;
+  } while (watch && !ended && (usleep(2000) == 0 || errno == EINTR));
+  printf("peak n=%ld bytes=%lld; last slab=%lld vmalloc=%lld percpu=%lld\n", looks, most,
+         kinds[kSlab], kinds[kVmalloc], kinds[kPercpu]);
+  return 0;
+}
+
 static int compare(const void* a, const void* b) {
   const ns_t left = *(const ns_t*)a, right = *(const ns_t*)b;
   return (left > right) - (left < right);
@@ -209,7 +277,7 @@ static int usage(void) {
   fprintf(stderr,
           "usage: workload [-p PID]... [-d DRAIN_MS] OPERATION\n"
           "exec N PROGRAM | open N FILE | connect N | script N SHELL SCRIPT |\n"
-          "burst N PROCESSES PROGRAM | idle SECONDS\n");
+          "burst N PROCESSES PROGRAM | idle SECONDS | hold PROCESSES | peak 0 or 1\n");
   return 2;
 }
 
@@ -236,7 +304,9 @@ int main(int argc, char** argv) {
   if (argc - optind < 2) return usage();
   struct job job = {
       .name = argv[optind], .count = atol(argv[optind + 1]), .args = argv + optind + 2};
+  if (!strcmp(job.name, "peak")) return peak(job.count);
   if (job.count <= 0) return usage();
+  if (!strcmp(job.name, "hold")) return hold(job.count);
   if (!strcmp(job.name, "idle")) {
     const ns_t before = daemon_ns();
     sleep((unsigned)job.count);

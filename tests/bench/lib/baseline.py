@@ -1,15 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stored figures, one line each: kernel, compiler, figure, value. What a line of another kernel
 or compiler says is no measure for this one."""
+import dataclasses
 import os
 import re
 import subprocess
+from typing import Callable
 
-PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "baseline.tsv")
-LIMIT = 0.03
-# Worse is more, for each. The loop's own figure is told, but drifts by more than the limit.
+BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+@dataclasses.dataclass
+class Table:
+    """A file of stored figures, and which of them are judged. Worse is more, for each."""
+    path: str
+    made_by: str  # the command that stores them
+    gated: Callable[[str], bool]
+    limit: float  # how much worse is too much, as a share …
+    slack: int = 0  # … when it is by more than so many as well
+
+
+# The loop's own figure is told, but drifts by more than the limit.
 GATED = ("exec inline", "exec daemon", "exec bytes", "fork bytes", "exit bytes")
-HEADER = "# made by tests/bench/run --rebase\n# kernel\tcompiler\tfigure\tvalue\n"
+SENSOR = Table(os.path.join(BENCH, "baseline.tsv"), "tests/bench/run --rebase", GATED.__contains__,
+               0.03)
 
 
 def kernel_key(release):
@@ -46,11 +60,11 @@ def figures_of(kentry):
     return found
 
 
-def load():
+def load(table=SENSOR):
     """{(kernel, compiler): {figure: value}}"""
     stored = {}
     try:
-        with open(PATH, encoding="utf-8") as file:
+        with open(table.path, encoding="utf-8") as file:
             for line in file:
                 if not line.startswith("#"):
                     kernel, compiler, figure, value = line.rstrip("\n").split("\t")
@@ -60,34 +74,38 @@ def load():
     return stored
 
 
-def store(key, found):
+def store(key, found, table=SENSOR):
     """Replaces the lines of `key`."""
-    stored = load()
+    stored = load(table)
     stored[key] = found
-    with open(PATH, "w", encoding="utf-8") as file:
-        file.write(HEADER)
+    with open(table.path, "w", encoding="utf-8") as file:
+        file.write(f"# made by {table.made_by}\n# kernel\tcompiler\tfigure\tvalue\n")
         for (kernel, compiler), values in sorted(stored.items()):
             for figure, value in values.items():
                 file.write(f"{kernel}\t{compiler}\t{figure}\t{value}\n")
 
 
-def compare(key, found):
+def compare(key, found, table=SENSOR):
     """Returns (lines to print, lines that are failures)."""
-    stored = load().get(key)
+    stored = load(table).get(key)
     lines, failures = [], []
     if stored is None:
         lines.append(f"no stored figures for kernel {key[0]} and {key[1]}: measured, not judged; "
-                     "tests/bench/run --rebase stores them")
+                     f"{table.made_by} stores them")
     for figure, value in found.items():
         if stored is None or figure not in stored:
             lines.append(f"{figure:28} {value:>12,}")
             continue
         base = stored[figure]
-        change = (value - base) / base if base else 0.0
+        change = (value - base) / abs(base) if base else 0.0
         line = f"{figure:28} {value:>12,}  stored {base:>12,}  {change:+7.2%}"
-        lines.append(line if figure in GATED else line + "  (not judged)")
-        if figure in GATED and change > LIMIT:
+        lines.append(line if table.gated(figure) else line + "  (not judged)")
+        if table.gated(figure) and _is_worse(value, base, table):
             failures.append(f"{figure} is {change:.1%} worse than the stored figure of kernel "
                             f"{key[0]} and {key[1]}: {value:,} against {base:,}, limit "
-                            f"{LIMIT:.0%}")
+                            f"{table.limit:.0%}")
     return lines, failures
+
+
+def _is_worse(value, base, table):
+    return value - base > max(table.limit * abs(base), table.slack)

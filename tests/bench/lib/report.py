@@ -89,7 +89,7 @@ def print_sensor(one):
         print(f"  {failure}")
 
 
-def _table(header, rows):
+def table(header, rows):
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
@@ -130,7 +130,7 @@ def side_by_side(found, versions):
     columns = [_sensor_cells(one, versions) for one in found]
     rows = [[title] + [column[at] for column in columns]
             for at, title in enumerate(titles, start=1)]
-    return _table(["", *(column[0] for column in columns)], rows)
+    return table(["", *(column[0] for column in columns)], rows)
 
 
 def program_table(kentry):
@@ -138,11 +138,11 @@ def program_table(kentry):
             for label, (runs, spent) in sorted(kentry.programs.items(),
                                                key=lambda item: -item[1][1])]
     rows.append(["all", "", f"{kentry.program_sum():,.0f}"])
-    return _table(["BPF program", "runs an exec", "instructions an exec"], rows)
+    return table(["BPF program", "runs an exec", "instructions an exec"], rows)
 
 
 def target_table(kentry):
-    return _table(["target", "measured", "met"],
+    return table(["target", "measured", "met"],
                   [[target, measured, "yes" if met else "**no**"]
                    for target, measured, met in targets(kentry)])
 
