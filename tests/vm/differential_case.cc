@@ -53,7 +53,8 @@ std::string TryCondition::Text() const {
   return before + constants + after;
 }
 
-EventView TryRecord::Event(const TryContainer& where, EventBuilder* builder) const {
+EventView TryRecord::Event(const TryContainer& where, std::string_view aliases,
+                           EventBuilder* builder) const {
   std::map<FieldId, Value> values;  // a builder wants them in the order of their ids
   const auto number = [&](FieldId id, uint64_t value) { values[id] = {.number = value}; };
   const auto text = [&](FieldId id, std::string_view value, bool is_cut = false) {
@@ -79,6 +80,7 @@ EventView TryRecord::Event(const TryContainer& where, EventBuilder* builder) con
   text(FieldId::kContainerPodUid, where.pod_uid);
   if (open) {
     text(FieldId::kFilePath, path, cut);
+    text(FieldId::kFileAliases, aliases);
     for (const FieldDef* field : AccessFields()) {
       number(field->id, static_cast<uint64_t>((access & field->place.mask) != 0));
     }
@@ -103,6 +105,12 @@ std::string TryRecord::Describe(const TryContainer& where) const {
   line("process.binary", binary);
   line("parent.binary", parent);
   if (cls == EventClass::kFileOpen) line("file.path", path);
+  if (cls == EventClass::kFileOpen) line("another name of the file", alias);
+  if (cls == EventClass::kFileOpen) {
+    line(alias_above ? "another name of the directory above its own"
+                     : "another name of its directory",
+         alias_dir);
+  }
   line("process.script", script);
   line("process.args", args);
   for (size_t i = 0; i < numbers.size(); ++i) {

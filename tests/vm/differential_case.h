@@ -58,9 +58,15 @@ struct TryRecord {
   size_t container = 0;  // in TryCase::containers
   bool stale = false;    // the kernel's ids of the process are of another epoch
   bool cut = false;      // the file's path could not be read whole
+  // Other names that the file has: a path, and a directory, with a slash behind it, that the file's
+  // own is known as, or the one above that. "" = none. Only what rules name is known.
+  std::string alias;
+  std::string alias_dir;
+  bool alias_above = false;
 
-  // What it is for the evaluator; valid until the builder is used again.
-  EventView Event(const TryContainer& where, EventBuilder* builder) const;
+  // What it is for the evaluator, the file's `aliases` being those (a string list); valid until the
+  // builder is used again.
+  EventView Event(const TryContainer& where, std::string_view aliases, EventBuilder* builder) const;
   std::string Describe(const TryContainer& where) const;
 };
 

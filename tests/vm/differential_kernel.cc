@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 #include "fmt/format.h"
 #include "ke_try.skel.h"
@@ -33,6 +34,14 @@ absl::StatusOr<T*> MapArray(const bpf_map* map) {
   return static_cast<T*>(at);
 }
 
+// Inode numbers of the paths that rules know, and whether they are directories.
+using Inodes = std::map<std::pair<std::string, bool>, uint64_t>;
+
+uint64_t InodeOf(const Inodes& inodes, const std::string& path, bool directory) {
+  const auto at = inodes.find({path, directory});
+  return at == inodes.end() ? 0 : at->second;
+}
+
 uint32_t CopyPath(const std::string& text, __u8* to) {
   std::memcpy(to, text.data(), std::min<size_t>(text.size(), KE_PATH_MAX));
   return static_cast<uint32_t>(text.size());
@@ -42,7 +51,7 @@ uint32_t BaseLength(const std::string& path) {
   return static_cast<uint32_t>(path.size() - (path.rfind('/') + 1));
 }
 
-void Fill(const TryRecord& record, ke_try_in* in) {
+void Fill(const TryRecord& record, const Inodes& inodes, ke_try_in* in) {
   *in = {};
   in->cls = record.cls == EventClass::kFileOpen ? KE_RC_OPEN : KE_RC_EXEC;
   std::copy(record.numbers.begin(), record.numbers.end(), in->numbers);
@@ -59,6 +68,11 @@ void Fill(const TryRecord& record, ke_try_in* in) {
   in->parent_len = CopyPath(record.parent, in->parent);
   in->parent_base = BaseLength(record.parent);
   in->walk_len = CopyPath(record.path, in->path);
+  if (!record.alias.empty()) in->ino = InodeOf(inodes, record.alias, false);
+  if (!record.alias_dir.empty()) {
+    in->dirs[record.alias_above ? 1 : 0] =
+        InodeOf(inodes, record.alias_dir.substr(0, record.alias_dir.size() - 1), true);
+  }
   if (record.path == "/") {
     // The root is its own parent, and its name is the slash.
     in->name_len = 1;
@@ -78,6 +92,7 @@ class TryKernel::Impl {
   RuleLoader loader_;
   ke_try_in* in_ = nullptr;
   ke_try_out* out_ = nullptr;
+  Inodes inodes_;
 };
 
 TryKernel::TryKernel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -114,6 +129,13 @@ absl::Status TryKernel::SetRules(CompiledRules& rules, std::span<const TryContai
         {.id = container.id, .runtime = container.runtime, .pod_uid = container.pod_uid}, &updates);
     RETURN_IF_ERROR(impl_->loader_.SetCgroup(i + 1, value, updates));
   }
+  impl_->inodes_.clear();
+  for (const CompiledRules::KnownPath& known : rules.known_paths()) {
+    const uint64_t ino = impl_->inodes_.size() + 1;
+    if (!impl_->inodes_.try_emplace({known.path, known.directory}, ino).second) continue;
+    RETURN_IF_ERROR(
+        impl_->loader_.SetIdent({.ino = ino}, rules.IdentOf(known.path, known.directory)));
+  }
   return impl_->loader_.Commit();
 }
 
@@ -121,7 +143,7 @@ absl::StatusOr<std::vector<ke_try_out>> TryKernel::Judge(std::span<const TryReco
   std::vector<ke_try_out> judged;
   while (!records.empty()) {
     const size_t count = std::min<size_t>(records.size(), KE_TRY_RECORDS);
-    for (size_t i = 0; i < count; ++i) Fill(records[i], &impl_->in_[i]);
+    for (size_t i = 0; i < count; ++i) Fill(records[i], impl_->inodes_, &impl_->in_[i]);
     impl_->skeleton_->bss->ke_try_count = static_cast<uint32_t>(count);
     std::array<uint8_t, 64> packet{};  // there must be one
     bpf_test_run_opts options{};

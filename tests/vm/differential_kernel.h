@@ -20,7 +20,8 @@ class TryKernel {
   static absl::StatusOr<std::unique_ptr<TryKernel>> Load();
   ~TryKernel();
 
-  // Puts the tables in force, and tells of the containers' cgroups.
+  // Puts the tables in force, and tells of the containers' cgroups and of the paths that rules
+  // name.
   absl::Status SetRules(CompiledRules& rules, std::span<const TryContainer> containers);
   // What the filter says of each record. `records` refer to the containers of SetRules.
   absl::StatusOr<std::vector<ke_try_out>> Judge(std::span<const TryRecord> records);

@@ -57,6 +57,8 @@ class Maker {
   TryCondition AnyLeaf(EventClass cls);
   TryCondition Condition(EventClass cls, int depth);
   TryRecord Record();
+  void Alias(TryRecord* record);
+  void CollectNamed(const TryCondition& condition);
 
   std::mt19937_64 random_;
   std::vector<std::string> names_;
@@ -66,6 +68,7 @@ class Maker {
   std::vector<uint64_t> bounds_;
   std::vector<std::string> masks_;  // conditions
   std::vector<TryContainer> containers_;
+  std::vector<std::string> named_;  // what conditions on file.path name
 };
 
 std::string Maker::Name() {
@@ -354,7 +357,32 @@ TryRecord Maker::Record() {
   record.container = Below(containers_.size());
   record.stale = OneIn(25);
   record.cut = OneIn(25);
+  if (record.cls == EventClass::kFileOpen) Alias(&record);
   return record;
+}
+
+// Other names, mostly such as rules know; a directory now and then by its own name.
+void Maker::Alias(TryRecord* record) {
+  if (named_.empty()) return;
+  if (OneIn(4)) {
+    const std::string& name = Pick(named_);
+    if (IsPath(name)) record->alias = name;
+  }
+  if (!OneIn(4)) return;
+  std::string name = OneIn(4) ? record->path : Pick(named_);
+  name.resize(name.rfind('/') + 1);
+  if (name.size() > 1 && !IsPath(name.substr(0, name.size() - 1))) return;
+  record->alias_dir = std::move(name);
+  record->alias_above = OneIn(2);
+}
+
+void Maker::CollectNamed(const TryCondition& condition) {
+  if (condition.before.starts_with("file.path")) {
+    for (const std::string& text : condition.strings) {
+      if (text.starts_with('/')) named_.push_back(text);
+    }
+  }
+  for (const TryCondition& part : condition.parts) CollectNamed(part);
 }
 
 TryCase Maker::Make(size_t rules, size_t records) {
@@ -364,6 +392,7 @@ TryCase Maker::Make(size_t rules, size_t records) {
     const EventClass on = OneIn(3) ? EventClass::kProcessExec : EventClass::kFileOpen;
     made.rules.push_back({.on = on, .when = Condition(on, static_cast<int>(Below(4)))});
   }
+  for (const TryRule& rule : made.rules) CollectNamed(rule.when);
   made.containers = containers_;
   for (size_t i = 0; i < records; ++i) made.records.push_back(Record());
   return made;

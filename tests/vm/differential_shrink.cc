@@ -67,7 +67,10 @@ std::vector<std::string*> AllStrings(TryCase& given) {
   std::vector<std::string*> all;
   for (TryRule& rule : given.rules) CollectStrings(rule.when, &all);
   for (TryRecord& record : given.records) {
-    for (std::string* text : {&record.binary, &record.parent, &record.path}) all.push_back(text);
+    for (std::string* text :
+         {&record.binary, &record.parent, &record.path, &record.alias, &record.alias_dir}) {
+      all.push_back(text);
+    }
   }
   return all;
 }
@@ -100,13 +103,17 @@ class Shrinker {
  private:
   // Whether the kernel could see such records.
   static bool Possible(const TryCase& candidate) {
-    return std::all_of(candidate.records.begin(), candidate.records.end(),
-                       [](const TryRecord& record) {
-                         const auto image = [](const std::string& path) {
-                           return path.empty() || (path != "/" && IsPath(path));
-                         };
-                         return image(record.binary) && image(record.parent) && IsPath(record.path);
-                       });
+    return std::all_of(
+        candidate.records.begin(), candidate.records.end(), [](const TryRecord& record) {
+          const auto image = [](const std::string& path) {
+            return path.empty() || (path != "/" && IsPath(path));
+          };
+          const std::string& dir = record.alias_dir;
+          const bool known = (record.alias.empty() || IsPath(record.alias)) &&
+                             (dir.empty() || dir == "/" ||
+                              (dir.ends_with('/') && IsPath(dir.substr(0, dir.size() - 1))));
+          return image(record.binary) && image(record.parent) && known && IsPath(record.path);
+        });
   }
 
   bool Try(const TryCase& candidate) {
@@ -171,6 +178,9 @@ class Shrinker {
       any |= Reset(i, &TryRecord::stale, false);
       any |= Reset(i, &TryRecord::cut, false);
       any |= Reset(i, &TryRecord::container, size_t{0});
+      any |= Reset(i, &TryRecord::alias, std::string());
+      any |= Reset(i, &TryRecord::alias_dir, std::string());
+      any |= Reset(i, &TryRecord::alias_above, false);
       any |= Reset(i, &TryRecord::args, std::string());
       any |= Reset(i, &TryRecord::script, std::string());
       any |= Reset(i, &TryRecord::parent, std::string());

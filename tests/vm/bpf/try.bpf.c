@@ -26,6 +26,20 @@ struct {
   __type(value, struct ke_try_out);
 } ke_try_out SEC(".maps");
 
+/* As much of a file's directory and the one above as the filter reads, at the kernel's places. */
+struct ke_try_dirs {
+  __u8 super_block[64];
+  __u8 inode[2][256];
+  __u8 dentry[2][256];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct ke_try_dirs);
+} ke_try_dirs SEC(".maps");
+
 /* Records of ke_try_in to judge. */
 __u32 ke_try_count = 0;
 
@@ -70,7 +84,24 @@ __weak __noinline int try__subject(__u32 i) {
   return 1;
 }
 
-/* What open__fentry does, its caches cold. */
+/* The directories by their inodes, all of device 0. */
+static __always_inline void try__dirs(struct ke_open_state* st, const struct ke_try_in* in) {
+  __u32 zero = 0;
+  struct ke_try_dirs* dirs = bpf_map_lookup_elem(&ke_try_dirs, &zero);
+  if (!dirs) return;
+#pragma unroll
+  for (int i = 0; i < 2; i++) {
+    __u8* inode = dirs->inode[i];
+    __u8* dentry = dirs->dentry[i];
+    *(__u64*)(inode + bpf_core_field_offset(struct inode, i_sb)) = (__u64)dirs->super_block;
+    *(__u64*)(inode + bpf_core_field_offset(struct inode, i_ino)) = in->dirs[i];
+    *(__u64*)(dentry + bpf_core_field_offset(struct dentry, d_inode)) = (__u64)inode;
+    *(__u64*)(dentry + bpf_core_field_offset(struct dentry, d_parent)) = (__u64)dirs->dentry[1];
+  }
+  st->dir.dentry = (__u64)dirs->dentry[0];
+}
+
+/* What open__fentry does, its caches cold; the file has other links. */
 __weak __noinline int try__open(__u32 i) {
   __u32 cpu = 0;
   __u32 slot = open__slot(cpu);
@@ -91,9 +122,15 @@ __weak __noinline int try__open(__u32 i) {
   st->name = (__u64)&in->path[ke_bound(in->name_off, KE_PATH_MAX)];
   st->name_len = in->name_len;
   try__walk(walk, in->path, in->dir_len, 0);
+  try__dirs(st, in);
   dir__judge(cpu);
   if (in->how & KE_TRY_CUT) dir->flags = KE_DIR_UNSURE;
-  if (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && !open__hint(st, f))) return 0;
+  struct ke_ident_key key = {.ino = in->ino};
+  struct ke_ident* ident = rules__lookup(ke_r_idents, st->at, &key);
+  st->alias = ident ? ident->exact : 0;
+  if (!st->alias &&
+      (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && !open__hint(st, f))))
+    return 0;
   try__walk(walk, in->path, in->walk_len, in->name_len);
   st->hint = KE_HINT_UNKNOWN;
   st->walked = 1;
@@ -108,11 +145,15 @@ __weak __noinline int try__record(__u32 i) {
   struct ke_try_out* out = bpf_map_lookup_elem(&ke_try_out, &i);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   struct ke_rule_control* control = rules__control();
-  if (!in || !out || !f || !control || !try__subject(i)) return 0;
+  __u32 cpu = 0;
+  struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+  if (!in || !out || !f || !control || !st || !try__subject(i)) return 0;
   __u32 at = KE_STAMP_EPOCH(control->stamp) & 1;
   __u32 class = in->cls;
   out->any = class == KE_RC_OPEN ? try__open(i) : filter__process(slot, at, class);
   out->undecided = f->undecided;
+  out->alias = st->alias;
+  out->alias_prefix = st->alias_prefix;
   row__copy(&out->clauses, &f->acc);
   return 1;
 }

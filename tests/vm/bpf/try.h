@@ -17,6 +17,8 @@
 struct ke_try_in {
   __u64 words[KE_WORD_MAX];
   __u64 cgroup_id;
+  __u64 ino;     /* of the file, as ke_r_idents may know it; 0 = nothing does */
+  __u64 dirs[2]; /* the same of its directory, and of the one above */
   __u32 numbers[KE_NUM_MAX];
   __u32 cls;    /* enum ke_rule_class */
   __u32 access; /* KE_FILE_READ … */
@@ -43,6 +45,8 @@ struct ke_try_out {
   __u32 undecided;
   __u32 own_told; /* the ids could be told: the path was not too long */
   __u32 parent_told;
+  __u32 alias; /* what a report would say */
+  __u32 alias_prefix;
 };
 
 #pragma GCC diagnostic pop
