@@ -27,8 +27,9 @@ TARGETS = (("a process that no rule concerns", ("unconcerned",), 300),
            ("the mask at an exec", ("exec",), 2000))
 FLAT = 0.05
 
+# Fork and exit are told: both have a base below 1,000, which differs by up to 90 from boot to boot.
 STORED = baseline.Table(os.path.join(RULES, "baseline.tsv"), "tests/bench/rules/run --rebase",
-                        lambda figure: True, 0.05, 40)
+                        lambda figure: figure.split()[-1] not in ("fork", "exit"), 0.05, 40)
 
 
 @dataclasses.dataclass
