@@ -51,7 +51,15 @@ enum ke_dim {
   KE_DIM_FILE_PARTIAL = 19, /* by directory: clauses with a prefix that ends inside a name in it */
   KE_DIM_FILE_HINT = 20,    /* last eight bytes: clauses whose suffix may hold */
   KE_DIM_FILE_ACCESS = 21,  /* by KE_FILE_READ … bits */
-  KE_DIM_MAX = 22,
+  KE_DIM_ADDRESS = 22,      /* … one for each ke_address_place */
+  KE_DIM_MAX = 24,
+};
+
+/* Which address of a class with addresses. */
+enum ke_address_place {
+  KE_ADDRESS_REMOTE = 0,
+  KE_ADDRESS_LOCAL = 1,
+  KE_ADDRESS_PLACES = 2,
 };
 
 /* Number fields of a process (ke_rule_config.numbers). */
@@ -129,7 +137,7 @@ struct ke_rule_config {
   struct ke_test tests[KE_TESTS_MAX];
   __u64 ends[KE_ENDS_BITS / 64]; /* KE_ENDS_BIT of the files' suffixes */
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 912, "ke_rule_config is read by both sides");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 928, "ke_rule_config is read by both sides");
 
 /* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
 struct ke_string_key {
@@ -161,6 +169,15 @@ struct ke_number_key {
   __u32 bits;
   __u8 bytes[8]; /* place in ke_rule_config.numbers, three zeros, the value in big endian */
 };
+/* IPv4 is ::ffff:a.b.c.d: a block of either family is a prefix of the same 128 bits. */
+#define KE_ADDRESS_HEAD_BITS 32
+struct ke_address_key {
+  __u32 bits; /* KE_ADDRESS_HEAD_BITS and those of the address */
+  __u8 place; /* enum ke_address_place */
+  __u8 pad[3];
+  __u8 bytes[16];
+};
+KE_STATIC_ASSERT(sizeof(struct ke_address_key) == 24, "ke_address_key is a key for both sides");
 struct ke_ident_key {
   __u64 ino;
   __u32 dev;

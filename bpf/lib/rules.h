@@ -38,6 +38,8 @@ KE_RULE_TABLE(ke_r_suffix, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, KE_SUFFIX_K
 KE_RULE_TABLE(ke_r_hint, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, sizeof(struct ke_hint_key), 4);
 KE_RULE_TABLE(ke_r_numbers, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, sizeof(struct ke_number_key),
               4);
+KE_RULE_TABLE(ke_r_addresses, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC,
+              sizeof(struct ke_address_key), 4);
 KE_RULE_TABLE(ke_r_cgroups, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 8, 4);
 KE_RULE_TABLE(ke_r_idents, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, sizeof(struct ke_ident_key),
               sizeof(struct ke_ident));

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "rules/compile/address.h"
+
 namespace kentry {
 namespace {
 
@@ -40,6 +42,9 @@ constexpr std::array<std::pair<FieldId, ke_word>, 5> kMasks = {{
     {kProcessCapBounding, KE_WORD_CAP_BOUNDING},
     {kProcessCapAmbient, KE_WORD_CAP_AMBIENT},
 }};
+
+// No class has an address yet; one that does puts its fields here.
+constexpr std::array<std::pair<FieldId, ke_address_place>, 0> kAddresses = {};
 
 template <size_t N, typename T>
 std::optional<T> Lookup(const std::array<std::pair<FieldId, T>, N>& table, FieldId field) {
@@ -98,6 +103,9 @@ class Planner {
     if (const auto word = Lookup(kMasks, field)) return Mask(expr, *word);
     if (field == kProcessScript && class_ == KE_RC_EXEC) return Script(expr);
     if (const auto number = Lookup(kNumbers, field)) return Number(expr, *number);
+    if (const auto place = Lookup(kAddresses, field)) {
+      return {.condition = AddressCondition(expr, *place)};
+    }
     if (expr.op == ExprOp::kEqual && GetField(field).type == FieldType::kBool) {
       return Bool(field, std::get<bool>(expr.values[0]), expr);
     }
@@ -349,7 +357,8 @@ void Decide(const Expr& expr, const Planner& planner, std::vector<Decision>* out
   Decision decision{.expr = &expr};
   if (atom.condition) {
     const KernelCondition& condition = *atom.condition;
-    const bool event = condition.kind == Kind::kAccess || condition.subject == Subject::kFile;
+    const bool event = condition.kind == Kind::kAccess || condition.kind == Kind::kAddress ||
+                       condition.subject == Subject::kFile;
     decision.where = !atom.whole ? DecidedIn::kPartly
                      : event     ? DecidedIn::kEvent
                                  : DecidedIn::kProcess;

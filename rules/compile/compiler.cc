@@ -141,6 +141,16 @@ std::unique_ptr<CompiledRules> CompiledRules::Compile(std::shared_ptr<const Rule
   return out;
 }
 
+std::unique_ptr<CompiledRules> CompiledRules::OfClauses(
+    std::array<std::vector<Clause>, KE_RC_MAX> clauses) {
+  std::unique_ptr<CompiledRules> out(new CompiledRules);
+  out->clauses_ = std::move(clauses);
+  const bool fits = std::all_of(out->clauses_.begin(), out->clauses_.end(),
+                                [](const auto& of_class) { return of_class.size() <= KE_CLAUSES; });
+  std::string why;
+  return fits && TableBuilder(out.get()).Build(&why) ? std::move(out) : nullptr;
+}
+
 ke_path_ids CompiledRules::IdsOf(std::string_view path) const {
   ke_path_ids ids{};
   const uint32_t asks = tables_.config.image_asks;

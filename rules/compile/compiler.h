@@ -39,6 +39,11 @@ class CompiledRules {
                                                 const std::array<uint64_t, 2>& seed,
                                                 Diagnostics* diagnostics);
 
+  // The tables of clauses that no rule spells, for dimensions that no class has yet: all of the
+  // object but rules() works. Nullptr: something doesn't fit.
+  static std::unique_ptr<CompiledRules> OfClauses(
+      std::array<std::vector<Clause>, KE_RC_MAX> clauses);
+
   const RuleSet& rules() const { return *rules_; }
   std::shared_ptr<const RuleSet> shared_rules() const { return rules_; }
   const RuleTables& tables() const { return tables_; }

@@ -506,6 +506,8 @@ bool TableBuilder::Build(std::string* why) {
     BuildAccess();
   }
   if (!BuildNumbers(why) || !BuildTests(why)) return false;
+  BuildAddresses(KE_ADDRESS_REMOTE);
+  BuildAddresses(KE_ADDRESS_LOCAL);
   BuildCgroups();
   BuildKeys();
   return true;

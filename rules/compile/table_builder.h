@@ -10,11 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "rules/compile/address.h"
 #include "rules/compile/compiler.h"
 
 namespace kentry {
 
-// Clauses by a string that a condition of theirs names.
+// Clauses by a string or block that a condition of theirs names.
+using ClausesByNetwork = std::map<ke_address_key, std::vector<size_t>, decltype(&AddressLess)>;
+using AddressIds = std::map<ke_address_key, uint32_t, decltype(&AddressLess)>;
 using ClausesByString = std::map<std::string_view, std::vector<size_t>>;
 
 class TableBuilder {
@@ -56,6 +59,10 @@ class TableBuilder {
   bool BuildTests(std::string* why);
   void AddTestGroup(ke_rule_class cls, const std::vector<ke_test>& tests, size_t first);
   void BuildCgroups();
+  // Rows by id, 0 first.
+  std::vector<ke_row> AddressRows(ke_rule_class cls, ke_address_place place,
+                                  const AddressIds& ids) const;
+  void BuildAddresses(ke_address_place place);
   void BuildKeys();
 
   CompiledRules& out_;

@@ -43,6 +43,7 @@ struct RuleTables {
   Table<SuffixKey> suffix;
   Table<ke_hint_key> hint;
   Table<ke_number_key> numbers;
+  Table<ke_address_key> addresses;
 };
 
 }  // namespace kentry

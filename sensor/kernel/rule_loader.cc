@@ -31,7 +31,7 @@ struct TableShape {
 };
 
 // As bpf/lib/rules.h declares them.
-constexpr std::array<TableShape, 11> kShapes = {{
+constexpr std::array<TableShape, 12> kShapes = {{
     {"ke_r_config", BPF_MAP_TYPE_ARRAY, 0, 4, sizeof(ke_rule_config)},
     {"ke_r_index", BPF_MAP_TYPE_ARRAY, kInnerMapFlag, 4, 4},
     {"ke_r_rows", BPF_MAP_TYPE_ARRAY, kInnerMapFlag, 4, sizeof(ke_row)},
@@ -41,6 +41,7 @@ constexpr std::array<TableShape, 11> kShapes = {{
     {"ke_r_suffix", BPF_MAP_TYPE_LPM_TRIE, kNoPrealloc, KE_SUFFIX_KEY_BYTES, 4},
     {"ke_r_hint", BPF_MAP_TYPE_LPM_TRIE, kNoPrealloc, sizeof(ke_hint_key), 4},
     {"ke_r_numbers", BPF_MAP_TYPE_LPM_TRIE, kNoPrealloc, sizeof(ke_number_key), 4},
+    {"ke_r_addresses", BPF_MAP_TYPE_LPM_TRIE, kNoPrealloc, sizeof(ke_address_key), 4},
     {"ke_r_cgroups", BPF_MAP_TYPE_HASH, kNoPrealloc, 8, 4},
     {"ke_r_idents", BPF_MAP_TYPE_HASH, kNoPrealloc, sizeof(ke_ident_key), sizeof(ke_ident)},
 }};
@@ -126,6 +127,7 @@ absl::Status RuleLoader::Fill(Slot* slot, const RuleTables& tables) {
   RETURN_IF_ERROR(keep("ke_r_suffix", MakeFilled("ke_r_suffix", tables.suffix)));
   RETURN_IF_ERROR(keep("ke_r_hint", MakeFilled("ke_r_hint", tables.hint)));
   RETURN_IF_ERROR(keep("ke_r_numbers", MakeFilled("ke_r_numbers", tables.numbers)));
+  RETURN_IF_ERROR(keep("ke_r_addresses", MakeFilled("ke_r_addresses", tables.addresses)));
   RETURN_IF_ERROR(keep("ke_r_cgroups", MakeTable("ke_r_cgroups", kCgroupsMax)));
   return keep("ke_r_idents", MakeTable("ke_r_idents", kIdentsMax));
 }

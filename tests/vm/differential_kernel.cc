@@ -93,7 +93,29 @@ class TryKernel::Impl {
   ke_try_in* in_ = nullptr;
   ke_try_out* out_ = nullptr;
   Inodes inodes_;
+  ke_try_address* addresses_ = nullptr;
+
+  // Runs `program` over the first `count` elements.
+  absl::Status Run(const bpf_program* program, size_t count);
 };
+
+absl::Status TryKernel::Impl::Run(const bpf_program* program, size_t count) {
+  skeleton_->bss->ke_try_count = static_cast<uint32_t>(count);
+  std::array<uint8_t, 64> packet{};  // there must be one
+  bpf_test_run_opts options{};
+  options.sz = sizeof(options);
+  options.data_in = packet.data();
+  options.data_size_in = packet.size();
+  options.repeat = 1;
+  if (bpf_prog_test_run_opts(bpf_program__fd(program), &options) != 0) {
+    return ErrnoError(errno, "run the program");
+  }
+  if (options.retval != count) {
+    return absl::InternalError(
+        fmt::format("the program judged {} of {} records", options.retval, count));
+  }
+  return absl::OkStatus();
+}
 
 TryKernel::TryKernel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TryKernel::~TryKernel() = default;
@@ -115,6 +137,7 @@ absl::StatusOr<std::unique_ptr<TryKernel>> TryKernel::Load() {
   }
   ASSIGN_OR_RETURN(impl->in_, MapArray<ke_try_in>(impl->skeleton_->maps.ke_try_in));
   ASSIGN_OR_RETURN(impl->out_, MapArray<ke_try_out>(impl->skeleton_->maps.ke_try_out));
+  ASSIGN_OR_RETURN(impl->addresses_, MapArray<ke_try_address>(impl->skeleton_->maps.ke_try_addrs));
   RETURN_IF_ERROR(impl->loader_.Attach(impl->skeleton_->obj));
   return std::unique_ptr<TryKernel>(new TryKernel(std::move(impl)));
 }
@@ -144,23 +167,29 @@ absl::StatusOr<std::vector<ke_try_out>> TryKernel::Judge(std::span<const TryReco
   while (!records.empty()) {
     const size_t count = std::min<size_t>(records.size(), KE_TRY_RECORDS);
     for (size_t i = 0; i < count; ++i) Fill(records[i], impl_->inodes_, &impl_->in_[i]);
-    impl_->skeleton_->bss->ke_try_count = static_cast<uint32_t>(count);
-    std::array<uint8_t, 64> packet{};  // there must be one
-    bpf_test_run_opts options{};
-    options.sz = sizeof(options);
-    options.data_in = packet.data();
-    options.data_size_in = packet.size();
-    options.repeat = 1;
-    const int fd = bpf_program__fd(impl_->skeleton_->progs.try__run);
-    if (bpf_prog_test_run_opts(fd, &options) != 0) return ErrnoError(errno, "run the program");
-    if (options.retval != count) {
-      return absl::InternalError(
-          fmt::format("the program judged {} of {} records", options.retval, count));
-    }
+    RETURN_IF_ERROR(impl_->Run(impl_->skeleton_->progs.try__run, count));
     judged.insert(judged.end(), impl_->out_, impl_->out_ + count);
     records = records.subspan(count);
   }
   return judged;
+}
+
+absl::Status TryKernel::Look(std::span<ke_try_address> addresses) {
+  while (!addresses.empty()) {
+    const size_t count = std::min<size_t>(addresses.size(), KE_TRY_RECORDS);
+    std::copy_n(addresses.begin(), count, impl_->addresses_);
+    RETURN_IF_ERROR(impl_->Run(impl_->skeleton_->progs.try__addresses, count));
+    std::copy_n(impl_->addresses_, count, addresses.begin());
+    addresses = addresses.subspan(count);
+  }
+  return absl::OkStatus();
+}
+
+void TryKernelTest::SetUp() {
+  OwnSensorTest::SetUp();
+  absl::StatusOr<std::unique_ptr<TryKernel>> kernel = TryKernel::Load();
+  ASSERT_TRUE(kernel.ok()) << kernel.status().ToString();
+  kernel_ = *std::move(kernel);
 }
 
 }  // namespace kentry::vm

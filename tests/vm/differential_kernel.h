@@ -11,6 +11,7 @@
 #include "rules/compile/compiler.h"
 #include "tests/vm/bpf/try.h"
 #include "tests/vm/differential_case.h"
+#include "tests/vm/live_sensor.h"
 
 namespace kentry::vm {
 
@@ -26,10 +27,21 @@ class TryKernel {
   // What the filter says of each record. `records` refer to the containers of SetRules.
   absl::StatusOr<std::vector<ke_try_out>> Judge(std::span<const TryRecord> records);
 
+  // Fills `id` and `row` of each.
+  absl::Status Look(std::span<ke_try_address> addresses);
+
  private:
   class Impl;
   explicit TryKernel(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+};
+
+// Each test has the program loaded, and no sensor beside it.
+class TryKernelTest : public OwnSensorTest {
+ protected:
+  void SetUp() override;
+
+  std::unique_ptr<TryKernel> kernel_;
 };
 
 }  // namespace kentry::vm

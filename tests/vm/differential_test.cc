@@ -13,7 +13,6 @@
 #include "rules/parse/load.h"
 #include "tests/vm/differential_case.h"
 #include "tests/vm/differential_kernel.h"
-#include "tests/vm/live_sensor.h"
 #include "tests/vm/raw_sensor.h"
 
 namespace kentry::vm {
@@ -166,15 +165,8 @@ std::string Ids(const ke_path_ids& ids) {
   return fmt::format("exact {} prefix {} suffix {}", ids.exact, ids.prefix, ids.suffix);
 }
 
-class DifferentialTest : public OwnSensorTest {
+class DifferentialTest : public TryKernelTest {
  protected:
-  void SetUp() override {
-    OwnSensorTest::SetUp();
-    absl::StatusOr<std::unique_ptr<TryKernel>> kernel = TryKernel::Load();
-    ASSERT_TRUE(kernel.ok()) << kernel.status().ToString();
-    kernel_ = *std::move(kernel);
-  }
-
   // The first disagreement of the case; "" = there is none.
   std::string Disagreement(const TryCase& given, Tally* tally);
   // Fails the test with the smallest case found.
@@ -183,8 +175,6 @@ class DifferentialTest : public OwnSensorTest {
  private:
   std::string CompareOne(const TryCase& given, const Both& both, size_t at, const ke_try_out& out,
                          Tally* tally);
-
-  std::unique_ptr<TryKernel> kernel_;
 };
 
 std::string DifferentialTest::CompareOne(const TryCase& given, const Both& both, size_t at,

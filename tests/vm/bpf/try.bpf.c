@@ -6,6 +6,7 @@
  */
 #include "bpf/lib/open.h" /* has the kernel's types: first */
 
+#include "bpf/lib/address.h"
 #include "tests/vm/bpf/try.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -40,7 +41,15 @@ struct {
   __type(value, struct ke_try_dirs);
 } ke_try_dirs SEC(".maps");
 
-/* Records of ke_try_in to judge. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, KE_TRY_RECORDS);
+  __type(key, __u32);
+  __type(value, struct ke_try_address);
+} ke_try_addrs SEC(".maps");
+
+/* Records of ke_try_in or ke_try_addrs to judge. */
 __u32 ke_try_count = 0;
 
 /* The walker as path__walk leaves it. */
@@ -167,6 +176,32 @@ int try__run(struct __sk_buff* skb) {
   for (__u32 i = 0; i < KE_TRY_RECORDS; i++) {
     if (i >= count) break;
     done += try__record(i);
+  }
+  return done;
+}
+
+__weak __noinline int try__address(__u32 i) {
+  struct ke_try_address* try = bpf_map_lookup_elem(&ke_try_addrs, &i);
+  struct ke_rule_control* control = rules__control();
+  if (!try || !control) return 0;
+  __u32 at = KE_STAMP_EPOCH(control->stamp) & 1;
+  struct ke_rule_config* cfg = rules__config(at);
+  if (!cfg) return 0;
+  try->id = address__id(at, try->place, try->family, try->bytes);
+  __u32 dim = KE_DIM_ADDRESS + (try->place & (KE_ADDRESS_PLACES - 1));
+  __u32 base = cfg->base[try->cls & (KE_RC_MAX - 1)][dim];
+  struct ke_row* row = base ? rules__row(at, base + try->id) : NULL;
+  if (row) row__copy(&try->row, row);
+  return 1;
+}
+
+SEC("tc")
+int try__addresses(struct __sk_buff* skb) {
+  __u32 count = ke_try_count;
+  __u32 done = 0;
+  for (__u32 i = 0; i < KE_TRY_RECORDS; i++) {
+    if (i >= count) break;
+    done += try__address(i);
   }
   return done;
 }

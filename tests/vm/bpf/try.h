@@ -49,5 +49,15 @@ struct ke_try_out {
   __u32 alias_prefix;
 };
 
+/* An address to look up in the tables of `cls`. */
+struct ke_try_address {
+  __u32 cls;
+  __u32 place;
+  __u32 family;
+  __u32 id; /* out: what the trie says */
+  __u8 bytes[16];
+  struct ke_row row; /* out: the clauses that it allows; all zeros when the class doesn't ask */
+};
+
 #pragma GCC diagnostic pop
 #endif
