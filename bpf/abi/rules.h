@@ -28,11 +28,13 @@ enum ke_rule_class {
   KE_RC_MAX = 2,
 };
 
-#define KE_MASK_SLOTS 16  /* intersections that are kept for each user of the filter */
-#define KE_IMAGE_SLOTS 64 /* executed files whose ids each CPU keeps */
-#define KE_NUMBERS_MAX 8  /* number fields of a process that one epoch can compare */
-#define KE_TESTS_MAX 32   /* bit tests of one epoch */
-#define KE_TEST_GROUP 4   /* of them share a row for each of their outcomes together */
+#define KE_MASK_SLOTS 16     /* intersections that are kept for each user of the filter */
+#define KE_IMAGE_SLOTS 64    /* executed files whose ids each CPU keeps */
+#define KE_NUMBERS_MAX 8     /* number fields of a process that one epoch can compare */
+#define KE_TESTS_MAX 48      /* bit tests of one epoch */
+#define KE_MARK_TESTS_MAX 16 /* of them of marks */
+#define KE_MARKS_MAX 63      /* marks of one epoch */
+#define KE_TEST_GROUP 4      /* of them share a row for each of their outcomes together */
 
 /* Dimensions. The id 0 of each stands for "none of the values that the rules name". */
 enum ke_dim {
@@ -92,8 +94,9 @@ enum ke_word {
   KE_WORD_CAP_EFFECTIVE = 2,
   KE_WORD_CAP_BOUNDING = 3,
   KE_WORD_CAP_AMBIENT = 4,
-  KE_WORD_IMAGE = 5, /* ke_process.flags, as of the exec */
-  KE_WORD_MARKS = 6,
+  KE_WORD_IMAGE = 5,  /* ke_process.flags, as of the exec */
+  KE_WORD_MARKS = 6,  /* that the process may carry, and KE_MARK_ALWAYS */
+  KE_WORD_MARKED = 7, /* that it carries for certain */
   KE_WORD_MAX = 8,
 };
 
@@ -101,6 +104,16 @@ struct ke_test {
   __u64 mask;
   __u32 word; /* enum ke_word */
   __u32 all;  /* 1 = all bits of the mask, 0 = any */
+};
+
+/* A bit of KE_WORD_MARKS that is always set: stands for a mark of which the kernel doesn't know. */
+#define KE_MARK_ALWAYS (1ull << 63)
+
+/* A mark that a rule sets. */
+struct ke_mark {
+  __u16 bit;        /* place in ke_marks.until, and bit of the words */
+  __u16 certain;    /* 0 = it is never more than a maybe */
+  __u32 lifetime_s; /* the longest that a rule gives it; 0 = as long as the process lives */
 };
 
 #define KE_ASK_EXACT (1u << 0)
@@ -133,11 +146,16 @@ struct ke_rule_config {
   __u32 numbers_used;
   __u32 numbers[KE_NUMBERS_MAX]; /* enum ke_number */
   __u32 image_asks;              /* KE_ASK_*: what is asked of the binaries' paths */
-  __u32 pad;
+  __u32 marks_used;
   struct ke_test tests[KE_TESTS_MAX];
   __u64 ends[KE_ENDS_BITS / 64]; /* KE_ENDS_BIT of the files' suffixes */
+  /* index[mark_base + 2 * i]: row of the clauses that set mark i; the next one: of those that set
+   * it for certain. 0 = none of the class sets any. */
+  __u32 mark_base[KE_RC_MAX];
+  __u32 mark_any[KE_RC_MAX]; /* row: clauses that set a mark */
+  struct ke_mark marks[KE_MARKS_MAX];
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 928, "ke_rule_config is read by both sides");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 1832, "ke_rule_config is read by both sides");
 
 /* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
 struct ke_string_key {
@@ -223,14 +241,23 @@ struct ke_pending {
  * of it isn't 0: most don't. */
 struct ke_proc {
   __u64 start_ns; /* CLOCK_BOOTTIME */
-  __u64 marks;
   struct ke_path_ids own[2];
   struct ke_path_ids parent[2];
   __u32 epoch[2]; /* that the ids of the slot belong to; another one = undecided */
   __u32 flags;    /* KE_F_IMAGE bits of ke_process.flags */
   __u32 pad;
 };
-KE_STATIC_ASSERT(sizeof(struct ke_proc) == 64, "at most 128 bytes a process");
+KE_STATIC_ASSERT(sizeof(struct ke_proc) == 56, "at most 128 bytes a process");
+
+#define KE_MARK_SURE 0x80000000u    /* in ke_marks.until: for certain */
+#define KE_MARK_FOREVER 0x7fffffffu /* as long as the process lives */
+
+/* Marks of a process that has any, the same in all epochs. */
+struct ke_marks {
+  __u64 start_ns;
+  __u32 until[KE_MARKS_MAX + 1]; /* CLOCK_BOOTTIME in seconds; 0 = it was never set */
+};
+KE_STATIC_ASSERT(sizeof(struct ke_marks) == 264, "ke_marks is an element of a map");
 
 /* Flags of an image that conditions on later events may test. */
 #define KE_F_IMAGE (KE_F_MEMFD | KE_F_DELETED | KE_F_OVERLAY_UPPER | KE_F_BINARY_UNREACHABLE)
@@ -250,6 +277,8 @@ KE_STATIC_ASSERT(sizeof(struct ke_rule_control) == 16, "ke_rule_control is mappe
 #define KE_STAMP_CREDS 4u      /* … for ids or capabilities */
 #define KE_STAMP_SESSION 8u    /* … for the login's uid or session */
 #define KE_STAMP_CGROUP 16u    /* … for the container */
+#define KE_STAMP_MARKS 32u     /* … for a mark */
+#define KE_STAMP_MARKED 64u    /* a rule sets marks, or one before did: processes may carry some */
 #define KE_STAMP_ASKS (KE_STAMP_NAMESPACES | KE_STAMP_CREDS | KE_STAMP_SESSION | KE_STAMP_CGROUP)
 #define KE_STAMP_EPOCH(stamp) ((__u32)((stamp) >> 32))
 

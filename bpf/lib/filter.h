@@ -114,7 +114,7 @@ static __always_inline void filter__numbers(struct ke_filter* f, const struct ke
 static __always_inline void filter__tests(struct ke_filter* f, const struct ke_rule_config* cfg,
                                           __u32 class) {
   __u32 base = cfg->test_base[class & (KE_RC_MAX - 1)];
-  __u32 outcomes = 0;
+  __u64 outcomes = 0;
   if (!base) return;
   for (__u32 t = 0; t < KE_TESTS_MAX; t++) {
     if (t >= cfg->tests_used) break;
@@ -125,7 +125,7 @@ static __always_inline void filter__tests(struct ke_filter* f, const struct ke_r
     __u64 some = (have | -have) >> 63; /* any: 1 when it holds */
     __u64 all = ~((wrong | -wrong) >> 63) & 1;
     __u64 choose = -(__u64)(cfg->tests[t].all & 1);
-    outcomes |= ((all & choose) | (some & ~choose)) << (t & 31);
+    outcomes |= ((all & choose) | (some & ~choose)) << (t & 63);
   }
   for (__u32 g = 0; g < KE_TESTS_MAX / KE_TEST_GROUP; g++) {
     if (g * KE_TEST_GROUP >= cfg->tests_used) break;
@@ -236,14 +236,13 @@ static __always_inline void filter__subject(struct ke_filter* f, const struct ke
   f->words[KE_WORD_CAP_BOUNDING] = creds->cap_bounding;
   f->words[KE_WORD_CAP_AMBIENT] = creds->cap_ambient;
   f->words[KE_WORD_IMAGE] = f->proc.flags;
-  f->words[KE_WORD_MARKS] = f->proc.marks;
 }
 
 /* Is there anything to remember of the process? */
 static __always_inline bool proc__empty(const struct ke_proc* proc) {
   const __u64* own = (const __u64*)proc->own;
   const __u64* parent = (const __u64*)proc->parent;
-  return !(own[0] | own[1] | parent[0] | parent[1] | proc->marks | proc->flags);
+  return !(own[0] | own[1] | parent[0] | parent[1] | proc->flags);
 }
 
 #endif

@@ -463,18 +463,16 @@ static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
   out->hdr.epoch = KE_STAMP_EPOCH(st->stamp);
   out->tgid = st->tgid;
   out->tid = (__u32)bpf_get_current_pid_tgid();
+  out->start_ns = st->start_ns;
   out->cgroup_id = current__cgroup_id();
   if (current__is_typed()) {
     struct task_struct* task = current__typed();
-    out->start_ns = task->group_leader->start_boottime;
     const struct cred* cred = file->f_cred;
     task__creds(&out->creds, cred);
     task__namespaces(&out->ns, task, cred);
     task__ns_pid(task, &out->ns.pid);
   } else {
     __u32 unused;
-    struct task_struct* task = (void*)bpf_get_current_task();
-    out->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
     open__creds(&out->creds, &out->ns, &unused, &unused);
   }
   out->ino = inode->i_ino;

@@ -7,6 +7,7 @@
 #define KE_PROCS_H
 
 #include "bpf/lib/filter.h"
+#include "bpf/lib/marks.h"
 
 /* Copies the entry of the process that started then; false = it has none. */
 static __always_inline bool proc__copy(struct ke_proc* to, __u32 tgid, __u64 start_ns) {
@@ -94,11 +95,9 @@ static __always_inline void proc__exec(struct ke_filter* f, __u32 slot, __u32 ep
                                        const struct ke_process* rec) {
   proc__load(f, rec->tgid, rec->start_ns);
   f->had = f->proc.start_ns != 0;
-  __u64 marks = f->proc.marks;
   __builtin_memset(&f->proc, 0, sizeof(f->proc));
   __builtin_memset(f->keep, 0, sizeof(f->keep));
   f->proc.start_ns = rec->start_ns;
-  f->proc.marks = marks;
   f->proc.flags = rec->flags & KE_F_IMAGE;
   proc__ids(f, slot, epoch, rec, false);
   if (next != epoch) proc__ids(f, slot, next, rec, true);

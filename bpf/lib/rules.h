@@ -60,8 +60,8 @@ struct {
   __type(value, struct ke_proc);
 } ke_procs SEC(".maps") __weak;
 
-/* Moves when a process with that tgid gets another image, or is another process: what a cached mask
- * depends on. Tgids share elements: a mask is then computed once too often. */
+/* Moves when a process with that tgid gets another image or mark, or is another process: what a
+ * cached mask depends on. Tgids share elements: a mask is then computed once too often. */
 #define KE_GENS 4096
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -103,6 +103,8 @@ struct ke_filter {
   struct ke_path_ids keep[2]; /* later, by slot of the epoch */
   struct ke_place image;      /* of an exec */
   __u32 had;                  /* the process had an entry before */
+  __u32 marked;               /* marks of the process have changed */
+  struct ke_marks marks;      /* of a process that had none */
   __u32 undecided;            /* a value was not known: acc holds more than is true */
 };
 

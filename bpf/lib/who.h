@@ -34,6 +34,7 @@ struct ke_who_slot {
   __u64 stamp; /* of ke_rule_control */
   __u32 tgid;
   __u32 gen; /* of ke_proc_gens: another image since, or another process */
+  __u64 start_ns;
   struct ke_subject subject;
   __u64 mask_hash; /* of the row; 0 = no clause */
   __u64 undecided;
@@ -84,6 +85,7 @@ struct {
 
 /* One open under judgement: addresses as numbers, for the global functions. */
 struct ke_open_state {
+  __u64 start_ns;
   struct ke_subject subject;
   struct ke_dir dir;
   __u64 file_dentry, file_mnt; /* of the name: above the mounts that cover it */
@@ -272,11 +274,13 @@ __weak __noinline int who__refresh(__u32 cpu) {
   struct ke_namespaces* ns = &rec->fixed.ns;
   __u32 loginuid = ~0u, sessionid = ~0u;
   struct task_struct* task = (void*)bpf_get_current_task();
-  proc__load(f, st->tgid, BPF_CORE_READ(task, group_leader, start_boottime));
+  __u64 start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+  proc__load(f, st->tgid, start_ns);
   if (st->stamp & (KE_STAMP_CREDS | KE_STAMP_SESSION | KE_STAMP_NAMESPACES))
     open__creds(creds, ns, &loginuid, &sessionid);
   filter__subject(f, creds, ns, loginuid, sessionid);
   f->cgroup_id = st->subject.cgroup_id;
+  if (st->stamp & KE_STAMP_MARKS) marks__load(slot, st->tgid, start_ns);
   int any = filter__process(slot, st->at, KE_RC_OPEN);
   __u64 hash = 0;
   if (any) {
@@ -287,6 +291,7 @@ __weak __noinline int who__refresh(__u32 cpu) {
   }
   who->mask_hash = hash;
   who->undecided = f->undecided;
+  who->start_ns = start_ns;
   who->tgid = st->tgid;
   who->gen = st->gen;
   __builtin_memcpy(&who->subject, &st->subject, sizeof(who->subject));

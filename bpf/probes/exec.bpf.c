@@ -89,18 +89,21 @@ static __always_inline __u64 exec__args(struct ke_cpu_stats* stats, struct ke_sc
 
 /* Which clauses of the class hold for the record and the filter's process; 0 = none. */
 static __always_inline int exec__filter(struct ke_cpu_stats* stats, struct ke_filter* f,
-                                        struct ke_process* rec, __u32 cpu, __u32 epoch) {
+                                        struct ke_process* rec, __u32 cpu, __u64 stamp) {
+  __u32 epoch = KE_STAMP_EPOCH(stamp);
   struct ke_rule_config* cfg = epoch ? rules__config(epoch & 1) : NULL;
   if (!cfg || !(cfg->classes & 1u << KE_RC_EXEC)) return 0;
   filter__subject(f, &rec->creds, &rec->ns, rec->loginuid, rec->sessionid);
   f->words[KE_WORD_IMAGE] = rec->flags;
   f->cgroup_id = rec->cgroup_id;
+  if (stamp & KE_STAMP_MARKS) marks__load(cpu, rec->tgid, rec->start_ns);
   if (!filter__process(cpu, epoch & 1, KE_RC_EXEC)) return 0;
   if (rec->flags & (KE_F_BINARY_CUT | KE_F_BINARY_UNSTABLE)) f->undecided = 1;
   if (f->undecided) {
     rec->flags |= KE_F_UNDECIDED;
     site__count(stats, KE_SITE_RULES_UNDECIDED);
   }
+  if (stamp & KE_STAMP_MARKED) marks__set(cpu, epoch & 1, KE_RC_EXEC, rec->tgid, rec->start_ns);
   return 1;
 }
 
@@ -113,12 +116,13 @@ __weak __noinline int exec__judge(__u32 cpu) {
   struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &cpu);
   if (!control || !f || !stats || !scratch) return 0;
   struct ke_process* rec = (void*)scratch->rec;
-  __u32 epoch = KE_STAMP_EPOCH(control->stamp);
+  __u64 stamp = control->stamp;
+  __u32 epoch = KE_STAMP_EPOCH(stamp);
   __u32 next = control->next;
   if (!epoch && !next) return 0;
   rec->hdr.epoch = epoch;
   proc__exec(f, cpu, epoch, next, rec);
-  int any = exec__filter(stats, f, rec, cpu, epoch);
+  int any = exec__filter(stats, f, rec, cpu, stamp);
   proc__remember(stats, f, epoch, next, rec->tgid);
   return any;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "bpf/lib/rules.h"
+#include "bpf/lib/marks.h"
 #include "bpf/lib/task.h"
 
 #define KE_PAGE_KB 4 /* x86-64 and the usual arm64; the loader refuses others */
@@ -73,6 +73,7 @@ static __always_inline void exit__report(struct task_struct* task) {
   __u32 tgid = rec.tgid;
   if (!control) return;
   if (control->stamp | control->next) bpf_map_delete_elem(&ke_procs, &tgid);
+  if (control->stamp & KE_STAMP_MARKED) bpf_map_delete_elem(&ke_marks, &tgid);
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -32,9 +32,11 @@ static __always_inline void fork__report(struct task_struct* creator, struct tas
   event__send_bulk(stats, &rec, sizeof(rec));
   struct ke_rule_control* control = rules__control();
   if (!control) return;
-  __u32 epoch = KE_STAMP_EPOCH(control->stamp);
+  __u64 stamp = control->stamp;
+  __u32 epoch = KE_STAMP_EPOCH(stamp);
   __u32 next = control->next;
   if (epoch | next) proc__fork(stats, epoch, next, &rec);
+  if (stamp & KE_STAMP_MARKED) marks__fork(stats, &rec);
 }
 
 SEC("tp_btf/sched_process_fork")

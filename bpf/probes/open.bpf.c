@@ -41,6 +41,7 @@ int BPF_PROG(open__fentry, struct file* file) {
     who__refresh(cpu);
     if (!who->mask_hash) goto skip;
   }
+  st->start_ns = who->start_ns;
   st->dir.mask_hash = who->mask_hash;
   st->dir.stamp = stamp;
   st->name_seq = file->f_path.dentry->d_seq.seqcount.sequence;
@@ -66,6 +67,7 @@ int BPF_PROG(open__fentry, struct file* file) {
     goto skip;
   st->access = open__access(file);
   if (!open__judge(cpu)) goto skip;
+  if (stamp & KE_STAMP_MARKED) marks__set(open__slot(cpu), st->at, KE_RC_OPEN, tgid, st->start_ns);
   open__report(stats, cpu, st, file);
   return 0;
 skip:

@@ -75,14 +75,17 @@ std::vector<std::string> Strings(const Expr& expr) {
 // What the kernel can do about one comparison.
 struct Classified {
   std::optional<KernelCondition> condition;
-  bool whole = true;  // false: the condition holds whenever the comparison does, and more often
+  bool whole = true;     // false: the condition holds whenever the comparison does, and more often
+  std::string_view why;  // no condition: Decision::why
 };
 
 class Planner {
  public:
-  Planner(ke_rule_class cls, const PatternEndsFunction& ends) : class_(cls), ends_(ends) {}
+  Planner(ke_rule_class cls, const PatternEndsFunction& ends, const MarkList& marks)
+      : class_(cls), ends_(ends), marks_(marks) {}
 
   Classified Classify(const Expr& expr, bool negated) const {
+    if (expr.op == ExprOp::kMarked) return Marked(expr, negated);
     Classified result = Bare(expr);
     if (!result.condition) return {.whole = false};
     // The negation of what holds too often would hold too rarely.
@@ -110,6 +113,25 @@ class Planner {
       return Bool(field, std::get<bool>(expr.values[0]), expr);
     }
     return {};
+  }
+
+  // Each way asks another word, and holds more often than the truth: see DecideMark.
+  Classified Marked(const Expr& expr, bool negated) const {
+    KernelCondition condition{.kind = Kind::kTest, .negated = negated};
+    condition.test.word = negated ? KE_WORD_MARKED : KE_WORD_MARKS;
+    Classified none{.whole = false};
+    for (const Literal& value : expr.values) {
+      const MarkInfo* mark = marks_.Tested(std::get<std::string>(value));
+      const MarkTest where = DecideMark(mark, negated);
+      if (where == MarkTest::kPartly) {
+        condition.test.mask |= uint64_t{1} << marks_.Find(mark->name);
+        continue;
+      }
+      none.why = WhyNot(where);
+      if (!negated) return none;  // one that nobody knows may be the one carried
+    }
+    if (condition.test.mask == 0) return none;
+    return {.condition = std::move(condition), .whole = false};
   }
 
   Classified Path(const Expr& expr, Subject subject) const {
@@ -252,6 +274,7 @@ class Planner {
 
   ke_rule_class class_;
   const PatternEndsFunction& ends_;
+  const MarkList& marks_;
 };
 
 using Conjunction = std::vector<KernelCondition>;
@@ -347,14 +370,16 @@ bool IsHintIn(const std::vector<Clause>& clauses, const Expr* expr) {
   });
 }
 
-void Decide(const Expr& expr, const Planner& planner, std::vector<Decision>* out) {
+void Decide(const Expr& expr, bool negated, const Planner& planner, std::vector<Decision>* out) {
   if (expr.op == ExprOp::kAnd || expr.op == ExprOp::kOr || expr.op == ExprOp::kNot) {
-    for (const Expr& arg : expr.args) Decide(arg, planner, out);
+    const bool turned = negated != (expr.op == ExprOp::kNot);
+    for (const Expr& arg : expr.args) Decide(arg, turned, planner, out);
     return;
   }
   if (expr.op == ExprOp::kTrue || expr.op == ExprOp::kFalse) return;
-  const Classified atom = planner.Classify(expr, false);
-  Decision decision{.expr = &expr};
+  // Only of a mark other things are known than of its negation.
+  const Classified atom = planner.Classify(expr, negated && expr.op == ExprOp::kMarked);
+  Decision decision{.expr = &expr, .why = atom.why};
   if (atom.condition) {
     const KernelCondition& condition = *atom.condition;
     const bool event = condition.kind == Kind::kAccess || condition.kind == Kind::kAddress ||
@@ -374,10 +399,11 @@ std::optional<ke_rule_class> KernelClass(EventClass cls) {
   return std::nullopt;
 }
 
-RulePlan PlanRule(const Rule& rule, uint32_t index, const PatternEndsFunction& ends) {
+RulePlan PlanRule(const Rule& rule, uint32_t index, const PatternEndsFunction& ends,
+                  const MarkList& marks) {
   RulePlan plan;
-  const Planner planner(*KernelClass(rule.on), ends);
-  Decide(rule.when, planner, &plan.decisions);
+  const Planner planner(*KernelClass(rule.on), ends, marks);
+  Decide(rule.when, false, planner, &plan.decisions);
   plan.kernel_decides = true;
   for (Alternative& one : Normaliser(planner).Of(rule.when, false)) {
     plan.kernel_decides &= !one.conditions.empty();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bpf/abi/rules.h"
+#include "rules/compile/marks.h"
 #include "rules/model/rule_set.h"
 
 namespace kentry {
@@ -65,6 +66,7 @@ enum class DecidedIn : uint8_t {
 struct Decision {
   const Expr* expr = nullptr;
   DecidedIn where = DecidedIn::kUserSpace;
+  std::string_view why;  // kUserSpace, where it isn't the comparison's nature
 };
 
 struct RulePlan {
@@ -79,9 +81,10 @@ inline constexpr size_t kClausesPerRule = 64;
 // The kernel's class for an event class; nothing for those that user space judges alone.
 std::optional<ke_rule_class> KernelClass(EventClass cls);
 
-// `rule` must be of a class that has a kernel class; `index` is its place in its set. The plan
-// refers to the rule's expressions.
-RulePlan PlanRule(const Rule& rule, uint32_t index, const PatternEndsFunction& ends);
+// `rule` must be of a class that has a kernel class; `index` is its place in its set, `marks` are
+// the set's. The plan refers to the rule's expressions.
+RulePlan PlanRule(const Rule& rule, uint32_t index, const PatternEndsFunction& ends,
+                  const MarkList& marks);
 
 }  // namespace kentry
 

@@ -76,7 +76,7 @@ void CompiledRules::Plan(const PatternEndsFunction& ends, Diagnostics* diagnosti
       by_class_[static_cast<size_t>(rule.on)].push_back(i);
       continue;
     }
-    RulePlan& plan = plans_[i] = PlanRule(rule, i, ends);
+    RulePlan& plan = plans_[i] = PlanRule(rule, i, ends, marks_);
     if (!plan.kernel_decides) {
       diagnostics->Warning(
           rule.when_at, fmt::format("rules.{}.when", rule.name),
@@ -128,6 +128,7 @@ std::unique_ptr<CompiledRules> CompiledRules::Compile(std::shared_ptr<const Rule
                                                       Diagnostics* diagnostics) {
   std::unique_ptr<CompiledRules> out(new CompiledRules);
   out->rules_ = std::move(rules);
+  out->marks_ = MarkList(*out->rules_);
   out->Plan(ends, diagnostics);
   if (!out->Fits(diagnostics)) return nullptr;
   out->tables_.config.seed[0] = seed[0];
@@ -173,6 +174,28 @@ ke_path_ids CompiledRules::LaterIdsOf(std::string_view path) const {
   if (!later_ids_[1].contains(ids.prefix)) ids.prefix = 0;
   if (!later_ids_[2].contains(ids.suffix)) ids.suffix = 0;
   return ids;
+}
+
+void CompiledRules::PlaceMarks(const std::vector<MarkPlace>& places) {
+  const auto moved = [&places](const ke_test& test) {
+    uint64_t mask = 0;
+    for (uint64_t bits = test.mask; bits != 0; bits &= bits - 1) {
+      const MarkPlace& place = places[static_cast<size_t>(__builtin_ctzll(bits))];
+      const uint64_t bit = uint64_t{1} << place.bit;
+      if (test.word == KE_WORD_MARKS) mask |= place.all_seen ? bit : KE_MARK_ALWAYS;
+      if (test.word == KE_WORD_MARKED) mask |= place.certain ? bit : 0;
+    }
+    return mask;
+  };
+  ke_rule_config& config = tables_.config;
+  for (size_t i = 0; i < places.size(); ++i) {
+    config.marks[i].bit = static_cast<uint16_t>(places[i].bit);
+    config.marks[i].certain &= places[i].certain ? 1 : 0;
+  }
+  for (uint32_t i = 0; i < config.tests_used; ++i) {
+    ke_test& test = config.tests[i];
+    if (test.word == KE_WORD_MARKS || test.word == KE_WORD_MARKED) test.mask = moved(test);
+  }
 }
 
 ke_ident CompiledRules::IdentOf(std::string_view path, bool directory) const {

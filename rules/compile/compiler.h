@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "rules/compile/clauses.h"
+#include "rules/compile/mark_places.h"
+#include "rules/compile/marks.h"
 #include "rules/compile/tables.h"
 #include "rules/model/rule_set.h"
 
@@ -76,6 +78,11 @@ class CompiledRules {
   std::string_view ExactName(uint32_t id) const;
   std::string_view PrefixName(uint32_t id) const;
 
+  const MarkList& marks() const { return marks_; }
+  // Where the kernel keeps them, in the order of marks(); before the tables are put into it.
+  // Without this each mark has its own number for a place.
+  void PlaceMarks(const std::vector<MarkPlace>& places);
+
   bool asks_for_cgroups() const { return !cgroup_conditions_.empty(); }
   // The value for a cgroup with these strings. When a row is needed that the kernel doesn't have,
   // it is put into `update`. 0 (judged by user space) when there are too many kinds.
@@ -89,6 +96,7 @@ class CompiledRules {
   void FindKnownPaths();
 
   std::shared_ptr<const RuleSet> rules_;
+  MarkList marks_;
   std::vector<RulePlan> plans_;
   std::array<std::vector<Clause>, KE_RC_MAX> clauses_;
   std::array<std::vector<uint32_t>, kEventClassCount> by_class_;

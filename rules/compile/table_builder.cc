@@ -398,9 +398,13 @@ bool TableBuilder::BuildTests(std::string* why) {
       std::for_each(clause.conditions.begin(), clause.conditions.end(), add);
     }
   }
-  if (tests.size() > KE_TESTS_MAX) {
-    *why = fmt::format("{} different tests of flags, capabilities and marks; the kernel makes {}",
-                       tests.size(), KE_TESTS_MAX);
+  const auto others = std::count_if(tests.begin(), tests.end(), [](const ke_test& test) {
+    return test.word != KE_WORD_MARKS && test.word != KE_WORD_MARKED;
+  });
+  constexpr int kOthersMax = KE_TESTS_MAX - KE_MARK_TESTS_MAX;
+  if (others > kOthersMax || tests.size() > KE_TESTS_MAX) {
+    *why = fmt::format("{} different tests of flags and capabilities; the kernel makes {}", others,
+                       kOthersMax);
     return false;
   }
   const auto of_creds = [](const Condition& c) {
@@ -508,6 +512,7 @@ bool TableBuilder::Build(std::string* why) {
   if (!BuildNumbers(why) || !BuildTests(why)) return false;
   BuildAddresses(KE_ADDRESS_REMOTE);
   BuildAddresses(KE_ADDRESS_LOCAL);
+  BuildMarks();
   BuildCgroups();
   BuildKeys();
   return true;

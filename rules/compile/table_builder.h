@@ -63,6 +63,8 @@ class TableBuilder {
   std::vector<ke_row> AddressRows(ke_rule_class cls, ke_address_place place,
                                   const AddressIds& ids) const;
   void BuildAddresses(ke_address_place place);
+  void BuildMarks();
+  void BuildMarks(ke_rule_class cls);
   void BuildKeys();
 
   CompiledRules& out_;

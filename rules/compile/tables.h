@@ -34,7 +34,7 @@ struct RowUpdate {
 
 struct RuleTables {
   ke_rule_config config{};   // `epoch` is the loader's
-  uint32_t stamp_flags = 0;  // KE_STAMP_ASKS bits
+  uint32_t stamp_flags = 0;  // KE_STAMP_ASKS bits, _MARKS, _MARKED
   std::vector<uint32_t> index;
   std::vector<ke_row> rows;
   Table<ke_string_key> exact;

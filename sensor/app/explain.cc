@@ -114,7 +114,8 @@ std::string ExplainText(const RuleEngine& engine, bool color) {
     if (plan != nullptr) {
       for (const Decision& decision : plan->decisions) {
         text +=
-            fmt::format("  {:<52}  {}\n", ExprText(*decision.expr), WhereOf(decision.where).text);
+            fmt::format("  {:<52}  {}{}\n", ExprText(*decision.expr), WhereOf(decision.where).text,
+                        decision.why.empty() ? "" : fmt::format(": {}", decision.why));
       }
     }
     text += fmt::format("  => {}\n\n", Guarantee(plan));
@@ -136,8 +137,10 @@ std::string ExplainJson(const RuleEngine& engine) {
     bool first = true;
     if (plan != nullptr) {
       for (const Decision& decision : plan->decisions) {
-        text += fmt::format("{}{{\"condition\":{},\"decided\":\"{}\"}}", first ? "" : ",",
-                            JsonString(ExprText(*decision.expr)), WhereOf(decision.where).key);
+        text += fmt::format(
+            "{}{{\"condition\":{},\"decided\":\"{}\"{}}}", first ? "" : ",",
+            JsonString(ExprText(*decision.expr)), WhereOf(decision.where).key,
+            decision.why.empty() ? "" : fmt::format(",\"why\":{}", JsonString(decision.why)));
         first = false;
       }
     }

@@ -156,6 +156,7 @@ absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const TreeLock
   bpf_map__set_max_entries(base_->maps.ke_images, KE_IMAGE_SLOTS * cpus);
   bpf_map__set_max_entries(base_->maps.ke_pending, options.processes);
   bpf_map__set_max_entries(base_->maps.ke_procs, options.processes);
+  bpf_map__set_max_entries(base_->maps.ke_marks, options.processes);
   return absl::OkStatus();
 }
 

@@ -149,7 +149,8 @@ absl::Status RuleLoader::Prepare(const RuleTables& tables) {
   RETURN_IF_ERROR(Install(next & 1, slot));
   slots_[next & 1] = std::move(slot);
   next_ = next;
-  next_flags_ = static_cast<uint8_t>(tables.stamp_flags);
+  // Marks outlive the rules that set them: whoever carries one hands it on.
+  next_flags_ = static_cast<uint8_t>(tables.stamp_flags | (flags_ & KE_STAMP_MARKED));
   std::atomic_ref(control_->next).store(next_, std::memory_order_release);
   return absl::OkStatus();
 }

@@ -125,6 +125,8 @@ absl::Status RuleHost::Fill(RuleEngine* engine) {
 
 absl::Status RuleHost::Load(std::unique_ptr<RuleEngine> engine,
                             std::vector<std::pair<std::string, Limiter::Suppressed>>* suppressed) {
+  MarkPlaces places = mark_places_;
+  engine->compiled().PlaceMarks(places.Place(engine->compiled().marks()));
   RETURN_IF_ERROR(kernel_.PrepareRules(engine->compiled().tables()));
   if (absl::Status status = Fill(engine.get()); !status.ok()) {
     kernel_.rules().Abandon();
@@ -133,6 +135,7 @@ absl::Status RuleHost::Load(std::unique_ptr<RuleEngine> engine,
     return status;
   }
   RETURN_IF_ERROR(kernel_.rules().Commit());
+  mark_places_ = std::move(places);
   if (RuleEngine* old = current(); old != nullptr) {
     std::vector<Limiter::Suppressed> held_back;
     old->TakeAllSuppressed(&held_back);

@@ -73,6 +73,7 @@ class RuleHost {
   const CgroupTable& cgroups_;
   FileIdents files_;
   std::deque<Loaded> engines_;  // oldest first; the last one is in force
+  MarkPlaces mark_places_;
   int later_passes_ = 0;
   uint64_t errors_ = 0;
 };

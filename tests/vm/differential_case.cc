@@ -85,6 +85,9 @@ EventView TryRecord::Event(const TryContainer& where, std::string_view aliases,
       number(field->id, static_cast<uint64_t>((access & field->place.mask) != 0));
     }
   }
+  std::string carried;
+  for (const TryMark& mark : marks) carried += mark.carried ? mark.name + '\0' : "";
+  text(FieldId::kProcessMarks, carried);
   builder->Begin(cls);
   for (const auto& [id, value] : values) {
     const uint16_t field_flags = value.cut ? kFieldCut : 0;
@@ -113,6 +116,11 @@ std::string TryRecord::Describe(const TryContainer& where) const {
   }
   line("process.script", script);
   line("process.args", args);
+  for (const TryMark& mark : marks) {
+    if (!mark.may) continue;
+    out += fmt::format("mark {}{}{}\n", mark.name, mark.carried ? "" : ", not carried",
+                       mark.sure ? ", certain" : "");
+  }
   for (size_t i = 0; i < numbers.size(); ++i) {
     if (numbers[i] != 0) out += fmt::format("{} {}\n", GetField(kTryNumbers[i]).name, numbers[i]);
   }
@@ -146,6 +154,9 @@ std::string TryCase::Yaml() const {
   for (size_t i = 0; i < rules.size(); ++i) {
     yaml += fmt::format("  - name: r{}\n    on: {}\n    when: '{}'\n", i,
                         GetClass(rules[i].on).name, rules[i].when.Text());
+    if (rules[i].mark.empty()) continue;
+    yaml += fmt::format("    mark: {{name: {}{}}}\n", rules[i].mark,
+                        rules[i].mark_ends ? ", lifetime: 10m" : "");
   }
   return yaml;
 }

@@ -34,6 +34,17 @@ struct TryCondition {
 struct TryRule {
   EventClass on = EventClass::kFileOpen;
   TryCondition when;
+  std::string mark;        // "" = it sets none
+  bool mark_ends = false;  // it has a lifetime
+};
+
+// A mark and what the kernel may have of it: more or less than the truth, as its use allows.
+struct TryMark {
+  std::string name;
+  bool carried = false;
+  bool may = false;   // never less than carried
+  bool sure = false;  // never more
+  friend bool operator==(const TryMark&, const TryMark&) = default;
 };
 
 struct TryContainer {
@@ -53,7 +64,8 @@ struct TryRecord {
   std::string args;  // a string list
   std::array<uint32_t, KE_NUM_MAX> numbers{};
   std::array<uint64_t, 5> caps{};  // by ke_word
-  uint32_t flags = 0;              // KE_F_*
+  std::vector<TryMark> marks;
+  uint32_t flags = 0;  // KE_F_*
   uint32_t access = 0;
   size_t container = 0;  // in TryCase::containers
   bool stale = false;    // the kernel's ids of the process are of another epoch

@@ -51,11 +51,18 @@ uint32_t BaseLength(const std::string& path) {
   return static_cast<uint32_t>(path.size() - (path.rfind('/') + 1));
 }
 
-void Fill(const TryRecord& record, const Inodes& inodes, ke_try_in* in) {
+void Fill(const TryRecord& record, const Inodes& inodes, const MarkList& marks, ke_try_in* in) {
   *in = {};
   in->cls = record.cls == EventClass::kFileOpen ? KE_RC_OPEN : KE_RC_EXEC;
   std::copy(record.numbers.begin(), record.numbers.end(), in->numbers);
   std::copy(record.caps.begin(), record.caps.end(), in->words);
+  in->words[KE_WORD_MARKS] = KE_MARK_ALWAYS;
+  for (const TryMark& mark : record.marks) {
+    const size_t at = marks.Find(mark.name);
+    if (at == marks.marks().size()) continue;
+    in->words[KE_WORD_MARKS] |= static_cast<uint64_t>(mark.may) << at;
+    in->words[KE_WORD_MARKED] |= static_cast<uint64_t>(mark.sure) << at;
+  }
   // Later events have of the image what its exec left in ke_procs.
   const bool open = in->cls == KE_RC_OPEN;
   in->words[KE_WORD_IMAGE] = open ? record.flags & KE_F_IMAGE : record.flags;
@@ -90,6 +97,7 @@ class TryKernel::Impl {
  public:
   Skeleton skeleton_;
   RuleLoader loader_;
+  MarkList marks_;  // of the rules in force
   ke_try_in* in_ = nullptr;
   ke_try_out* out_ = nullptr;
   Inodes inodes_;
@@ -144,6 +152,7 @@ absl::StatusOr<std::unique_ptr<TryKernel>> TryKernel::Load() {
 
 absl::Status TryKernel::SetRules(CompiledRules& rules, std::span<const TryContainer> containers) {
   RETURN_IF_ERROR(impl_->loader_.Prepare(rules.tables()));
+  impl_->marks_ = rules.marks();
   for (size_t i = 0; i < containers.size(); ++i) {
     const TryContainer& container = containers[i];
     if (!container.told || !rules.asks_for_cgroups()) continue;
@@ -166,7 +175,9 @@ absl::StatusOr<std::vector<ke_try_out>> TryKernel::Judge(std::span<const TryReco
   std::vector<ke_try_out> judged;
   while (!records.empty()) {
     const size_t count = std::min<size_t>(records.size(), KE_TRY_RECORDS);
-    for (size_t i = 0; i < count; ++i) Fill(records[i], impl_->inodes_, &impl_->in_[i]);
+    for (size_t i = 0; i < count; ++i) {
+      Fill(records[i], impl_->inodes_, impl_->marks_, &impl_->in_[i]);
+    }
     RETURN_IF_ERROR(impl_->Run(impl_->skeleton_->progs.try__run, count));
     judged.insert(judged.end(), impl_->out_, impl_->out_ + count);
     records = records.subspan(count);

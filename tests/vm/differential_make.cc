@@ -12,6 +12,8 @@ namespace {
 
 using Kind = TryCondition::Kind;
 
+constexpr uint64_t kMarks = 4;
+
 // A path as the kernel could have it: no empty parts, none too long.
 std::string Normal(std::string_view text, std::string_view otherwise) {
   std::string path;
@@ -53,6 +55,7 @@ class Maker {
   TryCondition PathLeaf(std::string_view field);
   TryCondition NumberLeaf();
   TryCondition ContainerLeaf();
+  std::string Mark() { return fmt::format("m{}", Below(kMarks)); }
   TryCondition Residual(EventClass cls);
   TryCondition AnyLeaf(EventClass cls);
   TryCondition Condition(EventClass cls, int depth);
@@ -293,7 +296,10 @@ TryCondition Maker::Residual(EventClass cls) {
 
 TryCondition Maker::AnyLeaf(EventClass cls) {
   const bool open = cls == EventClass::kFileOpen;
-  switch (Below(16)) {
+  switch (Below(18)) {
+    case 16:
+    case 17:
+      return Leaf(fmt::format("\"{}\" in process.marks", Mark()));
     case 0:
     case 1:
     case 2:
@@ -354,6 +360,12 @@ TryRecord Maker::Record() {
   record.flags &= ~KE_F_SCRIPT;
   if (!record.script.empty()) record.flags |= KE_F_SCRIPT;
   record.access = static_cast<uint32_t>(Below(128));
+  for (uint64_t i = 0; i < kMarks; ++i) {
+    TryMark mark{.name = fmt::format("m{}", i), .carried = OneIn(2)};
+    mark.may = mark.carried || OneIn(4);
+    mark.sure = mark.carried && OneIn(2);
+    record.marks.push_back(std::move(mark));
+  }
   record.container = Below(containers_.size());
   record.stale = OneIn(25);
   record.cut = OneIn(25);
@@ -390,7 +402,10 @@ TryCase Maker::Make(size_t rules, size_t records) {
   MakePools();
   for (size_t left = 1 + Below(rules); left > 0; --left) {
     const EventClass on = OneIn(3) ? EventClass::kProcessExec : EventClass::kFileOpen;
-    made.rules.push_back({.on = on, .when = Condition(on, static_cast<int>(Below(4)))});
+    TryRule rule{.on = on, .when = Condition(on, static_cast<int>(Below(4)))};
+    if (OneIn(5)) rule.mark = Mark();
+    rule.mark_ends = OneIn(4);
+    made.rules.push_back(std::move(rule));
   }
   for (const TryRule& rule : made.rules) CollectNamed(rule.when);
   made.containers = containers_;

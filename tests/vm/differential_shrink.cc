@@ -189,6 +189,7 @@ class Shrinker {
       any |= Reset(i, &TryRecord::numbers, {});
       any |= Reset(i, &TryRecord::caps, {});
       any |= Reset(i, &TryRecord::flags, 0u);
+      any |= Reset(i, &TryRecord::marks, {});
       any |= Reset(i, &TryRecord::access, 0u);
     }
     return any;

@@ -152,6 +152,24 @@ bool BeyondTheKernel(const TryCondition& condition, const Aliases& aliases) {
   return any([&](const std::string& s) { return !s.empty() && s == aliases.directory; });
 }
 
+// What the event was to set in the kernel, by the clauses that held.
+std::string WrongMarks(const CompiledRules& compiled, const std::vector<Verdict>& verdicts,
+                       const ke_try_out& out) {
+  uint64_t may = 0;
+  uint64_t certain = 0;
+  for (size_t i = 0; i < verdicts.size(); ++i) {
+    const std::optional<RuleMark>& mark = compiled.rules().rules[i].mark;
+    if (!mark) continue;
+    const size_t at = compiled.marks().Find(mark->name);
+    const bool ends = compiled.marks().marks()[at].ends;
+    may |= static_cast<uint64_t>(verdicts[i].maybe) << at;
+    certain |= static_cast<uint64_t>(verdicts[i].certain && !ends) << at;
+  }
+  if (may == out.marks && certain == out.marked) return "";
+  return fmt::format("marks set in the kernel: {:#x}, certain {:#x}; wanted {:#x} and {:#x}",
+                     out.marks, out.marked, may, certain);
+}
+
 struct Tally {
   uint64_t pairs = 0;
   uint64_t agreed_true = 0;   // certain in the kernel, true in user space
@@ -159,6 +177,7 @@ struct Tally {
   uint64_t left = 0;          // the kernel leaves it to user space
   uint64_t by_alias = 0;      // of all: of files with other names
   uint64_t beyond = 0;        // not compared: BeyondTheKernel
+  uint64_t marked = 0;        // records that set a mark
 };
 
 std::string Ids(const ke_path_ids& ids) {
@@ -215,6 +234,9 @@ std::string DifferentialTest::CompareOne(const TryCase& given, const Both& both,
   fields.Assign(record.Event(container, aliases, &builder));
   both.evaluator->BeginEvent(&fields, nullptr);
   const std::vector<Verdict> verdicts = Verdicts(*both.compiled, record, out);
+  const std::string wrong = WrongMarks(*both.compiled, verdicts, out);
+  if (!wrong.empty()) return say(wrong);
+  tally->marked += static_cast<uint64_t>(out.marks != 0);
   for (size_t i = 0; i < verdicts.size(); ++i) {
     if (given.rules[i].on != record.cls) continue;
     const Truth truth = both.evaluator->Evaluate(i);
@@ -305,6 +327,7 @@ TEST_F(DifferentialTest, KernelAndUserSpaceAgree) {
   EXPECT_GT(tally.agreed_false * 5, tally.pairs);
   EXPECT_GT(tally.left * 50, tally.pairs);
   EXPECT_GT(tally.by_alias * 50, tally.pairs);
+  EXPECT_GT(tally.marked, 100u);
 }
 
 // Kinds of containers beyond what an epoch can tell apart are user space's to judge.

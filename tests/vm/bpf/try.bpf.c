@@ -164,6 +164,12 @@ __weak __noinline int try__record(__u32 i) {
   out->alias = st->alias;
   out->alias_prefix = st->alias_prefix;
   row__copy(&out->clauses, &f->acc);
+  __u32 tgid = KE_TRY_TGID;
+  bpf_map_delete_elem(&ke_marks, &tgid);
+  if (out->any) marks__set(slot, at, class, tgid, 1);
+  marks__load(slot, tgid, 1);
+  out->marks = f->words[KE_WORD_MARKS] & ~KE_MARK_ALWAYS;
+  out->marked = f->words[KE_WORD_MARKED];
   return 1;
 }
 

@@ -10,6 +10,8 @@
 
 #define KE_TRY_RECORDS 64 /* judged in one run */
 
+#define KE_TRY_TGID 1 /* of the process that events mark */
+
 #define KE_TRY_STALE 1u /* the process's ids belong to another epoch */
 #define KE_TRY_CUT 2u   /* the file's directory could not be read whole */
 
@@ -43,6 +45,8 @@ struct ke_try_out {
   struct ke_path_ids parent;
   __u32 any;
   __u32 undecided;
+  __u64 marks; /* that the event set: KE_WORD_MARKS and KE_WORD_MARKED of a process without any */
+  __u64 marked;
   __u32 own_told; /* the ids could be told: the path was not too long */
   __u32 parent_told;
   __u32 alias; /* what a report would say */

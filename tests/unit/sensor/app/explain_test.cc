@@ -72,6 +72,29 @@ TEST(ExplainTest, SaysOfEachComparisonWhereItIsDecided) {
   EXPECT_THAT(LineWith(ours, "process.uid == 5"), HasSubstr("in the kernel, once a process"));
 }
 
+TEST(ExplainTest, SaysWhyAMarkIsTestedInUserSpace) {
+  const auto engine = Engine(R"yaml(rules:
+  - {name: a, on: process.exec, when: 'process.binary == "/a"', mark: plain}
+  - {name: b, on: process.exec, when: 'process.binary == "/a"', mark: {name: ends, lifetime: 1m}}
+  - {name: c, on: process.exit, when: 'exit.code == 1', mark: outside}
+  - name: asks
+    on: file.open
+    when: >-
+      file.path == "/x" && ("plain" in process.marks || !("ends" in process.marks) ||
+      "outside" in process.marks)
+)yaml");
+  ASSERT_NE(engine, nullptr);
+  const std::string asks = About(ExplainText(*engine, false), "asks");
+  EXPECT_THAT(LineWith(asks, "plain"), HasSubstr("in the kernel as far as it goes"));
+  EXPECT_THAT(LineWith(asks, "ends"), testing::EndsWith("in user space: the mark has a lifetime"));
+  EXPECT_THAT(LineWith(asks, "outside"),
+              testing::EndsWith("in user space: a rule sets the mark on an event that user space "
+                                "judges"));
+  const json conditions = json::parse(ExplainJson(*engine)).at("rules").at(3).at("conditions");
+  EXPECT_FALSE(conditions.at(1).contains("why"));
+  EXPECT_EQ(conditions.at(2).at("why"), "the mark has a lifetime");
+}
+
 TEST(ExplainTest, ClassOfUserSpaceAndDisabledRuleAreSaidToBeSuch) {
   const auto engine = Engine(kSet);
   ASSERT_NE(engine, nullptr);
