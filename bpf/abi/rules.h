@@ -31,8 +31,8 @@ enum ke_rule_class {
 #define KE_MASK_SLOTS 16     /* intersections that are kept for each user of the filter */
 #define KE_IMAGE_SLOTS 64    /* executed files whose ids each CPU keeps */
 #define KE_NUMBERS_MAX 8     /* number fields of a process that one epoch can compare */
-#define KE_TESTS_MAX 48      /* bit tests of one epoch */
-#define KE_MARK_TESTS_MAX 16 /* of them of marks */
+#define KE_TESTS_MAX 64      /* bit tests of one epoch */
+#define KE_MARK_TESTS_MAX 32 /* of them of marks */
 #define KE_MARKS_MAX 63      /* marks of one epoch */
 #define KE_TEST_GROUP 4      /* of them share a row for each of their outcomes together */
 
@@ -147,6 +147,8 @@ struct ke_rule_config {
   __u32 numbers[KE_NUMBERS_MAX]; /* enum ke_number */
   __u32 image_asks;              /* KE_ASK_*: what is asked of the binaries' paths */
   __u32 marks_used;
+  __u32 exact_mask; /* places of ke_r_exact less one */
+  __u32 dirs_mask;
   struct ke_test tests[KE_TESTS_MAX];
   __u64 ends[KE_ENDS_BITS / 64]; /* KE_ENDS_BIT of the files' suffixes */
   /* index[mark_base + 2 * i]: row of the clauses that set mark i; the next one: of those that set
@@ -155,13 +157,22 @@ struct ke_rule_config {
   __u32 mark_any[KE_RC_MAX]; /* row: clauses that set a mark */
   struct ke_mark marks[KE_MARKS_MAX];
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 1832, "ke_rule_config is read by both sides");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 1968, "ke_rule_config is read by both sides");
 
 /* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
 struct ke_string_key {
   __u64 a;
   __u64 b;
 };
+
+/* A table of whole strings is an array of these, a power of two of them: a string stands at place
+ * `key.a`, or in one of the next, and the first that is empty ends the search. */
+struct ke_string_slot {
+  struct ke_string_key key;
+  __u32 value; /* 0 = empty */
+  __u32 pad;
+};
+#define KE_STRING_PROBES 6
 
 #define KE_EXACT_BYTES 2048 /* longer paths are judged by user space */
 #define KE_PREFIX_BYTES 252 /* longer prefixes are decided up to here */
@@ -212,10 +223,12 @@ struct ke_path_ids {
 
 /* What the rules know an inode by. */
 struct ke_ident {
-  __u16 exact;  /* id of an exact path */
-  __u16 dir;    /* KE_DIM_FILE_DIR id, for a directory */
-  __u16 prefix; /* id of the directory's path with a slash behind it */
-  __u16 pad;
+  __u16 exact;        /* id of an exact path */
+  __u16 exact_prefix; /* that path's other ids */
+  __u16 exact_suffix;
+  __u16 dir;        /* KE_DIM_FILE_DIR id, for a directory */
+  __u16 prefix;     /* id of the directory's path with a slash behind it */
+  __u16 dir_suffix; /* suffix id of the name behind `prefix` */
 };
 
 /* What the iterator of the sensor's own descriptors says of one. */

@@ -32,15 +32,16 @@ __weak __noinline int filter__and(__u32 slot, __u32 at, __u32 i) {
   return any != 0;
 }
 
-/* The same for a value that is known by another name too: a clause holds by either, and what is
- * excluded by one is excluded. `alias` 0 = no other name. */
-__weak __noinline int filter__and_alias(__u32 slot, __u32 at, __u32 base, __u32 ids) {
+/* The same for a value that is known by other names too: a clause holds by any, and what is
+ * excluded by one is excluded. `ids`: its own, and above 16 bits another's; 0 = there is none. */
+__weak __noinline int filter__and_names(__u32 slot, __u32 at, __u32 base, __u32 ids, __u32 third) {
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   struct ke_row* none = rules__row(at, base);
-  struct ke_row* path = rules__row(at, base + (ids & 0xffff));
-  struct ke_row* alias = rules__row(at, base + (ids >> 16));
+  struct ke_row* own = rules__row(at, base + (ids & 0xffff));
+  struct ke_row* second = rules__row(at, base + (ids >> 16));
+  struct ke_row* last = rules__row(at, base + third);
   if (!f) return 0;
-  if (!none || !path || !alias) {
+  if (!none || !own || !second || !last) {
     filter__missing(f);
     return 1;
   }
@@ -48,14 +49,15 @@ __weak __noinline int filter__and_alias(__u32 slot, __u32 at, __u32 base, __u32 
 #pragma unroll
   for (int w = 0; w < KE_WORDS; w++) {
     __u64 d = none->words[w];
-    __u64 e = alias->words[w];
-    any |= f->acc.words[w] &= (path->words[w] | (e & ~d)) & (e | ~d);
+    __u64 a = second->words[w];
+    __u64 b = last->words[w];
+    any |= f->acc.words[w] &= (own->words[w] | ((a | b) & ~d)) & (a | ~d) & (b | ~d);
   }
   return any != 0;
 }
 
 static __always_inline int filter__either(__u32 slot, __u32 at, __u32 base, __u32 id, __u32 alias) {
-  return alias ? filter__and_alias(slot, at, base, id | alias << 16)
+  return alias ? filter__and_names(slot, at, base, id | alias << 16, 0)
                : filter__and(slot, at, base + id);
 }
 
@@ -166,8 +168,13 @@ static __always_inline bool mask__find(struct ke_filter* f, struct ke_mask** mas
   return !differ;
 }
 
-/* Intersects the rows of the filter's places in its acc. */
-static __always_inline void filter__intersect(struct ke_filter* f, void* index, void* rows) {
+/* Intersects the rows of the filter's places in its acc. A function of its own: the verifier takes
+ * it once, not once for each way that leads here. */
+__weak __noinline int filter__intersect(__u32 slot, __u32 at) {
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  void* index = bpf_map_lookup_elem(&ke_r_index, &at);
+  void* rows = bpf_map_lookup_elem(&ke_r_rows, &at);
+  if (!f || !index || !rows) return 0;
   for (__u32 i = 0; i < KE_WANT_MAX; i++) {
     if (i >= f->wanted) break;
     struct ke_row* row = row__at(index, rows, ((__u32*)f->want)[i]);
@@ -178,6 +185,7 @@ static __always_inline void filter__intersect(struct ke_filter* f, void* index, 
 #pragma unroll
     for (int w = 0; w < KE_WORDS; w++) f->acc.words[w] &= row->words[w];
   }
+  return 0;
 }
 
 /* The clauses of a class that the process allows, into the filter's acc; 0 = none. The filter's
@@ -185,10 +193,9 @@ static __always_inline void filter__intersect(struct ke_filter* f, void* index, 
 __weak __noinline int filter__process(__u32 slot, __u32 at, __u32 class) {
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   struct ke_rule_config* cfg = rules__config(at);
-  void* index = bpf_map_lookup_elem(&ke_r_index, &at);
   void* rows = bpf_map_lookup_elem(&ke_r_rows, &at);
   if (!f) return 0;
-  if (!cfg || !index || !rows) {
+  if (!cfg || !rows) {
     filter__missing(f);
     return 0;
   }
@@ -212,7 +219,7 @@ __weak __noinline int filter__process(__u32 slot, __u32 at, __u32 class) {
   }
   bool undecided = f->undecided;
   row__copy(&f->acc, row);
-  filter__intersect(f, index, rows);
+  filter__intersect(slot, at);
   if (mask && f->undecided == undecided) {
     mask->class = class;
     mask->epoch = cfg->epoch;

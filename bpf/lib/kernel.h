@@ -79,7 +79,10 @@ struct vfsmount {
   int mnt_flags;
 };
 
+struct mnt_namespace;
+
 struct mount {
+  struct mnt_namespace* mnt_ns;
   struct mount* mnt_parent;
   struct dentry* mnt_mountpoint;
   struct vfsmount mnt;

@@ -21,9 +21,11 @@ static __always_inline void dir__aliases(struct ke_open_state* st, struct ke_dir
     struct ke_ident* ident = rules__lookup(ke_r_idents, at, &key);
     if (ident) {
       dir->alias_prefix = ident->prefix;
+      dir->alias_suffix = ident->dir_suffix;
+      if (ident->prefix != dir->prefix || (i == 0 && ident->dir != dir->dir_id))
+        dir->flags |= KE_DIR_ALIAS;
       if (i == 0 && !dir->dir_id) dir->dir_id = ident->dir;
-      if (ident->prefix != dir->prefix || i == 0) dir->flags |= KE_DIR_ALIAS;
-      if (ident->prefix == dir->prefix) dir->alias_prefix = 0;
+      if (ident->prefix == dir->prefix) dir->alias_prefix = dir->alias_suffix = 0;
       return;
     }
     struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
@@ -47,7 +49,7 @@ __weak __noinline int dir__judge(__u32 cpu) {
   struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
   if (!cfg || !who || !dir) return 0;
   dir->flags = 0;
-  dir->alias_prefix = 0;
+  dir->alias_prefix = dir->alias_suffix = 0;
   hash__begin(f, cfg);
   if (!hash__walk(slot, KE_PATH_MAX, KE_PATH_MAX - ke_bound(walk->off, KE_PATH_MAX))) {
     dir->flags = KE_DIR_UNSURE;
@@ -55,7 +57,7 @@ __weak __noinline int dir__judge(__u32 cpu) {
   }
   dir->hash_a = f->hash_a;
   dir->hash_b = f->hash_b;
-  dir->dir_id = string__value(f, bpf_map_lookup_elem(&ke_r_dirs, &at));
+  dir->dir_id = string__value(f, bpf_map_lookup_elem(&ke_r_dirs, &at), cfg->dirs_mask);
   dir->prefix =
       cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX] ? KE_ID(prefix__value(f, walk, at, true)) : 0;
   if (st->dir.at.dentry && st->stamp & KE_STAMP_IDENTS) dir__aliases(st, dir, at);
@@ -76,13 +78,27 @@ __weak __noinline int dir__judge(__u32 cpu) {
   } else {
     row__and(&f->acc, &dir->row);
   }
-  if (!row__any(&f->acc)) {
-    dir->flags |= KE_DIR_NONE;
-    return 0;
-  }
-  base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_HINT];
-  struct ke_row* unhinted = base ? rules__row(at, base) : NULL;
-  if (unhinted && !row__meets(&f->acc, unhinted)) dir->flags |= KE_DIR_HINTED;
+  if (!row__any(&f->acc)) dir->flags |= KE_DIR_NONE;
+  return 0;
+}
+
+/* What in it depends on a name's end; after dir__judge, whose result the filter's acc has. Apart
+ * from it, for the stack of all calls is short. */
+__weak __noinline int dir__ends(__u32 cpu) {
+  __u32 slot = open__slot(cpu);
+  struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  if (!st || !f) return 0;
+  __u32 dir_index = st->dir_index;
+  struct ke_rule_config* cfg = rules__config(st->at);
+  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
+  if (!cfg || !dir) return 0;
+  row__copy(&dir->plain, &dir->row);
+  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_HINT];
+  struct ke_row* unhinted = base ? rules__row(st->at, base) : NULL;
+  if (!unhinted) return 0;
+  row__and(&dir->plain, unhinted);
+  if (!dir->alias_suffix && !row__meets(&f->acc, unhinted)) dir->flags |= KE_DIR_HINTED;
   return 0;
 }
 
@@ -118,6 +134,7 @@ __weak __noinline int dir__refresh(__u32 cpu) {
   dir->walk = done;
   dir__keep_text(dir, walk);
   dir__judge(cpu);
+  dir__ends(cpu);
   __builtin_memcpy(&dir->dir, &st->dir, sizeof(dir->dir));
   if (done & (KE_WALK_CUT | KE_WALK_FAILED)) dir->flags = KE_DIR_UNSURE;
   __u64 seqs = tree__seqs();
@@ -147,7 +164,8 @@ static __always_inline bool open__name(struct ke_open_state* st, struct ke_filte
 
 /* Id of what the name ends with, by its last eight bytes; 0 = nothing that rules name,
  * KE_HINT_UNREAD = nobody knows. */
-static __always_inline __u32 open__hint(struct ke_open_state* st, struct ke_filter* f) {
+static __always_inline __u32 open__hint(struct ke_open_state* st, const struct ke_filter* f,
+                                        const struct ke_rule_config* cfg) {
   struct ke_hint_key key = {.bits = 64};
   __u64 len = st->name_len;
   __u64 word = 0;
@@ -163,7 +181,6 @@ static __always_inline __u32 open__hint(struct ke_open_state* st, struct ke_filt
     word = (word << 8 | '/') << (56 - 8 * (len & 7));
     key.bits = (len + 1) * 8;
   }
-  struct ke_rule_config* cfg = rules__config(st->at);
   __u32 bit = KE_ENDS_BIT(word >> 48 & 0xff, word >> 56);
   if (cfg && !(cfg->ends[bit / 64] >> (bit & 63) & 1)) return st->hint = 0;
   word = __builtin_bswap64(word);
@@ -235,71 +252,91 @@ static __always_inline int open__unread(__u32 cpu, struct ke_filter* f,
 
 /* Id of the file's path among the exact ones; the filter holds its name. */
 static __always_inline __u32 open__exact(struct ke_filter* f, const struct ke_dir_slot* dir,
-                                         __u32 slot, __u32 at) {
+                                         __u32 slot, __u32 at, __u32 mask) {
   f->hash_a = dir->hash_a;
   f->hash_b = dir->hash_b;
-  hash__name(slot);
-  return KE_ID(string__value(f, bpf_map_lookup_elem(&ke_r_exact, &at)));
+  hash__bytes(f, f->name, KE_NAME_END, f->name_len, KE_NAME_END, KE_NAME_END);
+  return KE_ID(string__value(f, bpf_map_lookup_elem(&ke_r_exact, &at), mask));
 }
 
-/* What the whole path has to decide, after all else. */
-static __always_inline int open__by_path(struct ke_open_state* st, struct ke_filter* f,
-                                         const struct ke_rule_config* cfg,
-                                         const struct ke_dir_slot* dir, __u32 slot) {
-  struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
-  if (!walk) return 0;
+/* The whole path into the walker, the root with its slash; false = nobody knows it. */
+static __always_inline bool open__whole(struct ke_open_state* st, struct ke_walk* walk,
+                                        const struct ke_dir_slot* dir, __u32 slot) {
   open__walk(st, walk, dir, slot);
-  if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED | KE_WALK_UNSTABLE)) {
-    f->undecided = 1;
-    return 1;
-  }
-  if (walk->off == KE_PATH_MAX) { /* the root, which the walker leaves empty */
+  if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED | KE_WALK_UNSTABLE)) return false;
+  if (walk->off == KE_PATH_MAX) { /* the walker leaves it empty */
     walk->path[KE_PATH_MAX - 1] = '/';
     walk->off = KE_PATH_MAX - 1;
   }
-  __u32 at = st->at;
-  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
-  if (base && dir->flags & KE_DIR_PARTIAL &&
-      !filter__either(slot, at, base, KE_ID(prefix__value(f, walk, at, false)), dir->alias_prefix))
-    return 0;
-  base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_SUFFIX];
-  return base ? filter__and(slot, at, base + KE_ID(suffix__value(f, walk, at))) : 1;
+  return true;
 }
 
-/* Intersects what the directory allows with three more rows; NULL = nothing was asked. */
-static __always_inline int open__intersect(struct ke_filter* f, const struct ke_dir_slot* dir,
-                                           const struct ke_row* a, const struct ke_row* b,
-                                           const struct ke_row* c) {
+/* What the whole path has to decide, and by which other names: after open__judge. 0 = no clause. */
+__weak __noinline int open__by_path(__u32 cpu) {
+  __u32 slot = open__slot(cpu);
+  struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  struct ke_walk* walk = bpf_map_lookup_elem(&ke_walks, &slot);
+  if (!st || !f || !walk) return 0;
+  __u32 at = st->at;
+  __u32 dir_index = st->dir_index;
+  struct ke_rule_config* cfg = rules__config(at);
+  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
+  if (!cfg || !dir) return 0;
+  if (!open__whole(st, walk, dir, slot)) {
+    f->undecided = 1;
+    return 1;
+  }
+  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
+  if (base && (dir->flags & KE_DIR_PARTIAL || st->alias)) {
+    __u32 id = KE_ID(prefix__value(f, walk, at, false)) | st->name_prefix << 16;
+    if (!filter__and_names(slot, at, base, id, dir->alias_prefix)) return 0;
+  }
+  base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_SUFFIX];
+  if (!base) return 1;
+  __u32 id = KE_ID(suffix__value(f, walk, at));
+  if (!st->alias && !dir->alias_suffix) return filter__and(slot, at, base + id);
+  return filter__and_names(slot, at, base, id | st->name_suffix << 16, dir->alias_suffix);
+}
+
+/* Intersects what the directory allows with another row, of which NULL says nothing. */
+static __always_inline int open__intersect(struct ke_filter* f, const struct ke_row* from,
+                                           const struct ke_row* with) {
   __u64 any = 0;
-  if (!a) a = &dir->row;
-  if (!b) b = &dir->row;
-  if (!c) c = &dir->row;
+  if (!with) with = from;
 #pragma unroll
-  for (int w = 0; w < KE_WORDS; w++)
-    any |= f->acc.words[w] = dir->row.words[w] & a->words[w] & b->words[w] & c->words[w];
+  for (int w = 0; w < KE_WORDS; w++) any |= f->acc.words[w] = from->words[w] & with->words[w];
   return any != 0;
 }
 
-/* Which clauses hold for this open, into the filter's acc; 0 = none. */
+/* All that the process allows, whatever the directory. */
+static __always_inline void open__from_who(struct ke_open_state* st, struct ke_filter* f) {
+  __u32 who_index = st->who_index;
+  struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &who_index);
+  if (who) row__copy(&f->acc, &who->row);
+}
+
+#define KE_BY_PATH 2
+
+/* Which clauses hold for this open, into the filter's acc; 0 = none, KE_BY_PATH = open__by_path has
+ * to finish: not called from here, for the stack of all calls is short. */
 __weak __noinline int open__judge(__u32 cpu) {
   __u32 slot = open__slot(cpu);
   struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   if (!st || !f) return 0;
   __u32 at = st->at;
-  __u32 who_index = st->who_index;
   __u32 dir_index = st->dir_index;
   struct ke_rule_config* cfg = rules__config(at);
   void* index = bpf_map_lookup_elem(&ke_r_index, &at);
   void* rows = bpf_map_lookup_elem(&ke_r_rows, &at);
-  struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &who_index);
   struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
-  if (!who || !dir) return 0;
-  f->undecided = who->undecided;
+  if (!dir) return 0;
+  f->undecided = st->undecided;
   st->alias_prefix = dir->alias_prefix;
   if (!cfg || !index || !rows || dir->flags & KE_DIR_UNSURE) {
     if (!cfg || !index || !rows) filter__missing(f);
-    row__copy(&f->acc, &who->row);
+    open__from_who(st, f);
     f->undecided = 1;
     return 1;
   }
@@ -312,24 +349,38 @@ __weak __noinline int open__judge(__u32 cpu) {
   __u32 exacts = cfg->base[KE_RC_OPEN][KE_DIM_FILE_EXACT];
   if (exacts) {
     if (!open__name(st, f)) return open__unread(cpu, f, dir);
-    id = open__exact(f, dir, slot, at);
-    if (st->alias == id) st->alias = 0;
+    id = open__exact(f, dir, slot, at, cfg->exact_mask);
+    if (st->alias == id) st->alias = st->name_prefix = st->name_suffix = 0;
     if (!st->alias && !(exact = row__at(index, rows, exacts + id))) filter__missing(f);
+  }
+  if (st->alias || dir->alias_suffix) {
+    /* Other names may satisfy what the directory and the name's end leave out. */
+    if (st->alias)
+      open__from_who(st, f);
+    else
+      row__copy(&f->acc, &dir->row);
+    if (access) row__and(&f->acc, access);
+    if (exact) row__and(&f->acc, exact);
+    if (st->alias && !filter__and_names(slot, at, exacts, id | st->alias << 16, 0)) return 0;
+    return KE_BY_PATH;
   }
   base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_HINT];
   if (base) {
-    __u32 hint = st->hint == KE_HINT_UNKNOWN ? open__hint(st, f) : st->hint;
+    __u32 hint = st->hint == KE_HINT_UNKNOWN ? open__hint(st, f, cfg) : st->hint;
     if (hint == KE_HINT_UNREAD) return open__unread(cpu, f, dir);
-    if (!(hinted = row__at(index, rows, base + hint))) filter__missing(f);
+    if (hint && !(hinted = row__at(index, rows, base + hint))) filter__missing(f);
   }
-  if (!open__intersect(f, dir, access, exact, hinted)) return 0;
-  if (exacts && st->alias && !filter__and_alias(slot, at, exacts, id | st->alias << 16)) return 0;
+  const struct ke_row* from = base && !st->hint ? &dir->plain : &dir->row;
+  if (!open__intersect(f, from, exact)) return 0;
+  if (access) row__and(&f->acc, access);
+  if (hinted) row__and(&f->acc, hinted);
+  if ((access || hinted) && !row__any(&f->acc)) return 0;
   bool ends = base && (st->hint || cfg->suffix_negated);
   __u32 number = ends ? cfg->suffix_row : 0;
   struct ke_row* suffixes = number ? bpf_map_lookup_elem(rows, &number) : NULL;
   bool by_suffix = suffixes && row__meets(&f->acc, suffixes);
   bool by_prefix = dir->flags & KE_DIR_PARTIAL && cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
-  return by_suffix || by_prefix ? open__by_path(st, f, cfg, dir, slot) : 1;
+  return by_suffix || by_prefix ? KE_BY_PATH : 1;
 }
 
 static __always_inline __u32 open__access(struct file* file) {
@@ -346,8 +397,8 @@ static __always_inline __u32 open__access(struct file* file) {
 
 /* The name that the file is opened by, and its directory: a file that something is mounted on is
  * known by the place that it covers. */
-static __always_inline void open__place(struct ke_open_state* st, struct file* file) {
-  struct dentry* dentry = file->f_path.dentry;
+static __always_inline void open__place(struct ke_open_state* st, struct file* file,
+                                        struct dentry* dentry) {
   struct vfsmount* mnt = file->f_path.mnt;
   struct dentry* parent = dentry->d_parent;
   st->file_dentry = (__u64)dentry;
@@ -382,17 +433,25 @@ static __always_inline void open__place(struct ke_open_state* st, struct file* f
   st->dir.at.name_hash = BPF_CORE_READ(parent, d_name.hash);
 }
 
+/* What of a file the record tells, each pointer read once: a load of one costs seven instructions.
+ */
+struct open_file {
+  struct file* file;
+  struct dentry* dentry;
+  struct inode* inode;
+};
+
 static __always_inline __u32 open__flags(struct ke_open_state* st, struct ke_filter* f,
-                                         struct file* file, __u32 nlink) {
-  struct inode* inode = file->f_inode;
-  unsigned long magic = inode->i_sb->s_magic;
+                                         const struct open_file* of, unsigned long magic,
+                                         __u32 nlink) {
   __u32 flags = 0;
   if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED)) flags |= KE_FILE_PATH_CUT;
   if (st->walk & KE_WALK_UNSTABLE) flags |= KE_FILE_PATH_UNSTABLE;
   if (st->walk & KE_WALK_UNREACHABLE) flags |= KE_FILE_PATH_UNREACHABLE;
-  if (nlink == 0 || !file->f_path.dentry->d_hash.pprev) flags |= KE_FILE_DELETED;
-  if (file__is_memfd(file, magic)) flags |= KE_FILE_MEMFD;
-  if (magic == OVERLAYFS_MAGIC && inode__on_overlay_upper(inode)) flags |= KE_FILE_OVERLAY_UPPER;
+  if (nlink == 0 || !of->dentry->d_hash.pprev) flags |= KE_FILE_DELETED;
+  if (file__is_memfd(of->file, magic)) flags |= KE_FILE_MEMFD;
+  if (magic == OVERLAYFS_MAGIC && inode__on_overlay_upper(of->inode))
+    flags |= KE_FILE_OVERLAY_UPPER;
   if (f->undecided) flags |= KE_FILE_UNDECIDED;
   return flags;
 }
@@ -442,66 +501,80 @@ static __always_inline __u64 open__path(struct ke_open_state* st, struct ke_open
 
 /* Did the path change since the open was judged? Of a composed one the directory's part was right
  * when the hook began, and the file was in it under that name all the time. */
-static __always_inline bool open__moved(const struct ke_open_state* st, struct file* file) {
+static __always_inline bool open__moved(const struct ke_open_state* st, struct dentry* dentry) {
   if (st->composed && !st->covered)
-    return file->f_path.dentry->d_seq.seqcount.sequence != st->name_seq || st->name_seq & 1;
+    return dentry->d_seq.seqcount.sequence != st->name_seq || st->name_seq & 1;
   __u64 seqs = tree__seqs();
   return seqs != st->dir.at.seqs || seqs & KE_SEQS_ODD;
 }
 
 static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
-                                         struct ke_open_state* st, struct file* file) {
-  __u32 slot = open__slot(cpu);
+                                         struct ke_open_state* st, struct ke_filter* f,
+                                         const struct ke_dir_slot* dir,
+                                         const struct open_file* of) {
   struct ke_open_rec* rec = bpf_map_lookup_elem(&ke_open_recs, &cpu);
-  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
-  __u32 dir_index = st->dir_index;
-  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
-  if (!rec || !f || !dir) return;
+  if (!rec) return;
   struct ke_file_open* out = &rec->fixed;
-  struct inode* inode = file->f_inode;
+  struct inode* inode = of->inode;
+  struct super_block* sb = inode->i_sb;
   event__begin(stats, &out->hdr, cpu, KE_FILE_OPEN);
   out->hdr.epoch = KE_STAMP_EPOCH(st->stamp);
   out->tgid = st->tgid;
-  out->tid = (__u32)bpf_get_current_pid_tgid();
+  out->tid = st->tid;
   out->start_ns = st->start_ns;
-  out->cgroup_id = current__cgroup_id();
   if (current__is_typed()) {
     struct task_struct* task = current__typed();
-    const struct cred* cred = file->f_cred;
+    const struct cred* cred = of->file->f_cred;
+    out->cgroup_id = task__cgroup_id(task);
     task__creds(&out->creds, cred);
     task__namespaces(&out->ns, task, cred);
     task__ns_pid(task, &out->ns.pid);
   } else {
     __u32 unused;
+    out->cgroup_id = current__cgroup_id();
     open__creds(&out->creds, &out->ns, &unused, &unused);
   }
   out->ino = inode->i_ino;
-  out->dev = inode->i_sb->s_dev;
+  out->dev = sb->s_dev;
   out->mode = inode->i_mode;
   out->uid = inode->i_uid.val;
   out->gid = inode->i_gid.val;
-  out->nlink = inode->i_nlink;
+  __u32 nlink = out->nlink = inode->i_nlink;
   out->access = st->access;
   out->alias = st->alias;
   out->alias_prefix = st->alias_prefix;
   out->pad = 0;
+  unsigned long magic = sb->s_magic;
   row__copy(&rec->clauses, &f->acc);
   out->clauses.off = KE_OFFSETOF(struct ke_open_rec, clauses);
   out->clauses.len = sizeof(rec->clauses);
-  __u64 len = open__path(st, rec, f, dir, slot);
-  if (open__moved(st, file)) st->walk |= KE_WALK_UNSTABLE;
+  __u64 len = open__path(st, rec, f, dir, open__slot(cpu));
+  if (open__moved(st, of->dentry)) st->walk |= KE_WALK_UNSTABLE;
   if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED | KE_WALK_UNSTABLE)) f->undecided = 1;
-  out->flags = open__flags(st, f, file, out->nlink);
+  out->flags = open__flags(st, f, of, magic, nlink);
   if (f->undecided) site__count(stats, KE_SITE_RULES_UNDECIDED);
   out->path.off = KE_OFFSETOF(struct ke_open_rec, path);
   out->path.len = len;
   event__send_bulk(stats, rec, ke_bound(KE_OFFSETOF(struct ke_open_rec, path) + len, sizeof(*rec)));
 }
 
+#define MNT_NS_INTERNAL_VALUE (-22ll) /* fs/mount.h: ERR_PTR(-EINVAL) */
+
+/* Is it the opening of a layer's file by overlayfs itself, on a mount that nobody else has:
+ * copy-up? What a process asked for is the overlay's file, and judged as that. */
+static __always_inline bool open__is_layer(struct file* file) {
+  struct vfsmount* mnt = file->f_path.mnt;
+  struct mount* m = container_of(mnt, struct mount, mnt);
+  return (__s64)BPF_CORE_READ(m, mnt_ns) == MNT_NS_INTERNAL_VALUE &&
+         !(mnt->mnt_flags & MNT_INTERNAL_FLAG);
+}
+
 static __always_inline bool open__alias(struct ke_open_state* st, struct inode* inode) {
   struct ke_ident_key key = {.ino = inode->i_ino, .dev = inode->i_sb->s_dev};
   struct ke_ident* ident = rules__lookup(ke_r_idents, st->at, &key);
   st->alias = ident ? ident->exact : 0;
+  st->name_prefix = ident ? ident->exact_prefix : 0;
+  st->name_suffix = ident ? ident->exact_suffix : 0;
   return st->alias != 0;
 }
 

@@ -30,8 +30,10 @@ KE_RULE_TABLE(ke_r_config, BPF_MAP_TYPE_ARRAY, 0, 4, sizeof(struct ke_rule_confi
 KE_RULE_TABLE(ke_r_index, BPF_MAP_TYPE_ARRAY, BPF_F_INNER_MAP_FLAG, 4, 4);
 KE_RULE_TABLE(ke_r_rows, BPF_MAP_TYPE_ARRAY, BPF_F_INNER_MAP_FLAG, 4, sizeof(struct ke_row));
 /* String to id; a directory to its id (KE_DIM_FILE_DIR). */
-KE_RULE_TABLE(ke_r_exact, BPF_MAP_TYPE_HASH, 0, sizeof(struct ke_string_key), 4);
-KE_RULE_TABLE(ke_r_dirs, BPF_MAP_TYPE_HASH, 0, sizeof(struct ke_string_key), 4);
+KE_RULE_TABLE(ke_r_exact, BPF_MAP_TYPE_ARRAY, BPF_F_INNER_MAP_FLAG, 4,
+              sizeof(struct ke_string_slot));
+KE_RULE_TABLE(ke_r_dirs, BPF_MAP_TYPE_ARRAY, BPF_F_INNER_MAP_FLAG, 4,
+              sizeof(struct ke_string_slot));
 KE_RULE_TABLE(ke_r_prefix, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, sizeof(struct ke_prefix_key),
               4);
 KE_RULE_TABLE(ke_r_suffix, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, KE_SUFFIX_KEY_BYTES, 4);

@@ -55,19 +55,18 @@ __weak __noinline int hash__walk(__u32 slot, __u32 end, __u32 len) {
   return 1;
 }
 
-/* Continues the hash over the filter's name. */
-__weak __noinline int hash__name(__u32 slot) {
-  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
-  if (!f) return 0;
-  hash__bytes(f, f->name, KE_NAME_END, f->name_len, KE_NAME_END, KE_NAME_END);
+/* Value of the string that was hashed; 0 = none. The kernel's own hash tables cost four times as
+ * much. */
+static __always_inline __u32 string__value(struct ke_filter* f, void* table, __u32 mask) {
+  if (!table) return 0;
+#pragma unroll
+  for (__u32 i = 0; i < KE_STRING_PROBES; i++) {
+    __u32 place = ((__u32)f->hash_a + i) & mask;
+    struct ke_string_slot* slot = bpf_map_lookup_elem(table, &place);
+    if (!slot || !slot->value) return 0;
+    if (slot->key.a == f->hash_a && slot->key.b == f->hash_b) return slot->value;
+  }
   return 0;
-}
-
-/* Value of the string that was hashed; 0 = none. */
-static __always_inline __u32 string__value(struct ke_filter* f, void* table) {
-  struct ke_string_key key = {f->hash_a, f->hash_b};
-  __u32* value = table ? bpf_map_lookup_elem(table, &key) : NULL;
-  return value ? *value : 0;
 }
 
 /* Value of the longest prefix of the walker's string that rules name, with `slash` behind it. */
@@ -116,7 +115,7 @@ __weak __noinline int string__ids(__u32 slot, __u32 epoch_slot) {
     __u32 dir_end = KE_PATH_MAX - 1 - base;
     hash__begin(f, cfg);
     if (!hash__walk(slot, dir_end, dir_end - off) || !hash__walk(slot, KE_PATH_MAX, base)) return 0;
-    exact = string__value(f, bpf_map_lookup_elem(&ke_r_exact, &epoch_slot));
+    exact = string__value(f, bpf_map_lookup_elem(&ke_r_exact, &epoch_slot), cfg->exact_mask);
   }
   if (asks & KE_ASK_PREFIX) prefix = prefix__value(f, walk, epoch_slot, false);
   if (asks & KE_ASK_SUFFIX) suffix = suffix__value(f, walk, epoch_slot);

@@ -67,8 +67,10 @@ struct ke_dir_slot {
   struct ke_dir dir;
   __u64 hash_a, hash_b; /* of its path */
   struct ke_row row;    /* clauses of the process that its path, unless PARTIAL, allows */
+  struct ke_row plain;  /* of those: what a name allows whose end no rule names */
   __u32 prefix;         /* id of its path with a slash behind it */
   __u32 alias_prefix;   /* of the nearest directory above that the rules know by another name */
+  __u32 alias_suffix;   /* of the name behind alias_prefix */
   __u32 dir_id;
   __u32 flags;
   __u32 walk;     /* KE_WALK_* of its path */
@@ -93,10 +95,12 @@ struct ke_open_state {
   __u32 name_len;
   __u32 who_index;
   __u32 dir_index;
-  __u32 alias;
+  __u32 alias;                    /* exact id of another name of the file */
+  __u32 name_prefix, name_suffix; /* that name's other ids */
   __u32 access;
   __u64 stamp;
   __u32 tgid;
+  __u32 tid;
   __u32 gen;
   __u32 hint;     /* id of what the name ends with, KE_HINT_UNKNOWN = not looked up */
   __u32 named;    /* the filter holds the file's name */
@@ -105,8 +109,9 @@ struct ke_open_state {
   __u32 name_seq; /* of the file's dentry, before dir.at.seqs was read: moves when it is renamed */
   __u32 walk;     /* KE_WALK_* of it */
   __u32 alias_prefix;
-  __u32 covered; /* the file is mounted on the name that it is opened by */
-  __u32 at;      /* slot of the epoch */
+  __u32 covered;   /* the file is mounted on the name that it is opened by */
+  __u32 at;        /* slot of the epoch */
+  __u32 undecided; /* of the process */
 };
 
 struct {

@@ -139,13 +139,33 @@ static __always_inline __u64 exec__clauses(struct ke_scratch* scratch, struct ke
   return off + sizeof(struct ke_row);
 }
 
+/* Judges the record that ends at `off`, now that all its flags stand and the walker still has the
+ * binary, and sends it. A function of its own: the verifier takes it once, not for each way that
+ * the record can have grown. */
+__weak __noinline int exec__end(__u32 cpu, __u32 off) {
+  struct ke_cpu_stats* stats = stats__of(cpu);
+  struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &cpu);
+  if (!stats || !scratch) return 0;
+  struct ke_process* rec = (void*)scratch->rec;
+  __u64 end = off;
+  int clauses = exec__judge(cpu);
+  rec->clauses.off = rec->clauses.len = 0;
+  if (clauses) end = exec__clauses(scratch, rec, cpu, end);
+  event__send_bulk(stats, rec, ke_bound(end, sizeof(scratch->rec)));
+  return 0;
+}
+
 /* What the rules know the image's path by. `seqs`: before the path was read. */
 static __always_inline void exec__place(__u32 cpu, struct file* file, struct fs_struct* fs,
                                         __u32 flags, __u64 seqs) {
+  struct ke_rule_control* control = rules__control();
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
-  if (!f) return;
+  if (!f || !control) return;
   struct dentry* dentry = file->f_path.dentry;
   struct ke_place* image = &f->image;
+  image->seqs = flags & (KE_F_BINARY_CUT | KE_F_BINARY_UNSTABLE) ? 0 : seqs;
+  if (!control->stamp) image->seqs = 0;
+  if (!image->seqs) return;
   image->dentry = (__u64)dentry;
   image->mnt = (__u64)file->f_path.mnt;
   image->root_dentry = (__u64)fs->root.dentry;
@@ -153,7 +173,6 @@ static __always_inline void exec__place(__u32 cpu, struct file* file, struct fs_
   image->ino = file->f_inode->i_ino;
   image->parent = (__u64)dentry->d_parent;
   image->name_hash = dentry->d_name.hash;
-  image->seqs = flags & (KE_F_BINARY_CUT | KE_F_BINARY_UNSTABLE) ? 0 : seqs;
 }
 
 /*
@@ -179,10 +198,7 @@ static __always_inline void exec__report(struct task_struct* task, __u32 old_tid
   exec__place(cpu, bprm->file, task->fs, rec->flags, seqs);
   off = exec__script(stats, scratch, rec, bprm, old_tid, off);
   off = exec__args(stats, scratch, rec, task->mm, off);
-  int clauses = exec__judge(cpu); /* now that all flags stand; the walker still has the binary */
-  rec->clauses.off = rec->clauses.len = 0;
-  if (clauses) off = exec__clauses(scratch, rec, cpu, off);
-  event__send_bulk(stats, rec, ke_bound(off, sizeof(scratch->rec)));
+  exec__end(cpu, off);
 }
 
 SEC("tp_btf/sched_process_exec")

@@ -13,7 +13,8 @@ int BPF_PROG(open__fentry, struct file* file) {
   __u32 cpu = bpf_get_smp_processor_id();
   struct ke_cpu_stats* stats = stats__of(cpu);
   struct ke_rule_control* control = rules__control();
-  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  __u64 id = bpf_get_current_pid_tgid();
+  __u32 tgid = id >> 32;
   __u32* gen = proc__gen(tgid);
   __u32 who_index = cpu * ke_cfg_who_slots + (tgid & (ke_cfg_who_slots - 1));
   struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &who_index);
@@ -35,6 +36,7 @@ int BPF_PROG(open__fentry, struct file* file) {
   st->stamp = stamp;
   st->at = KE_STAMP_EPOCH(stamp) & 1;
   st->tgid = tgid;
+  st->tid = id;
   st->gen = now;
   st->who_index = who_index;
   if (!same) {
@@ -42,13 +44,14 @@ int BPF_PROG(open__fentry, struct file* file) {
     if (!who->mask_hash) goto skip;
   }
   st->start_ns = who->start_ns;
+  st->undecided = who->undecided;
   st->dir.mask_hash = who->mask_hash;
   st->dir.stamp = stamp;
-  st->name_seq = file->f_path.dentry->d_seq.seqcount.sequence;
+  struct open_file of = {.file = file, .dentry = file->f_path.dentry, .inode = file->f_inode};
+  st->name_seq = of.dentry->d_seq.seqcount.sequence;
   st->dir.at.seqs = tree__seqs();
-  open__place(st, file);
+  open__place(st, file, of.dentry);
   root__fill(&st->dir.at);
-  struct inode* inode = file->f_inode;
   __u64 address = *(volatile __u64*)&st->dir.at.dentry; /* a number now, not a pointer */
   __u32 hash = address >> 6 ^ address >> 14 ^ who->mask_hash;
   __u32 dir_index = st->dir_index = cpu * ke_cfg_dir_slots + (hash & (ke_cfg_dir_slots - 1));
@@ -57,18 +60,24 @@ int BPF_PROG(open__fentry, struct file* file) {
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   if (!dir || !f) goto skip;
   if (!dir__same(&dir->dir, &st->dir)) dir__refresh(cpu);
-  st->alias = st->alias_prefix = 0;
+  st->alias = st->alias_prefix = st->name_prefix = st->name_suffix = 0;
   st->hint = KE_HINT_UNKNOWN;
   st->named = st->walked = st->composed = st->walk = 0;
   bool alias = stamp & KE_STAMP_IDENTS &&
-               (inode->i_nlink > 1 || st->covered || dir->flags & KE_DIR_ALIAS) &&
-               open__alias(st, inode);
-  if (!alias && (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && !open__hint(st, f))))
-    goto skip;
+               (of.inode->i_nlink > 1 || st->covered || dir->flags & KE_DIR_ALIAS) &&
+               open__alias(st, of.inode);
+  if (!alias && dir->flags & KE_DIR_NONE) goto skip;
+  if (!alias && dir->flags & KE_DIR_HINTED) {
+    struct ke_rule_config* cfg = rules__config(st->at);
+    if (cfg && !open__hint(st, f, cfg)) goto skip;
+  }
   st->access = open__access(file);
-  if (!open__judge(cpu)) goto skip;
+  int judged = open__judge(cpu);
+  if (judged == KE_BY_PATH) judged = open__by_path(cpu);
+  if (!judged) goto skip;
+  if (dir->walk & KE_WALK_UNREACHABLE && open__is_layer(file)) goto skip;
   if (stamp & KE_STAMP_MARKED) marks__set(open__slot(cpu), st->at, KE_RC_OPEN, tgid, st->start_ns);
-  open__report(stats, cpu, st, file);
+  open__report(stats, cpu, st, f, dir, &of);
   return 0;
 skip:
   event__skip(stats, KE_FILE_OPEN);

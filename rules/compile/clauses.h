@@ -38,14 +38,14 @@ struct KernelCondition {
   enum class Subject : uint8_t { kOwn, kParent, kFile };
 
   Kind kind = Kind::kExact;
-  Subject subject = Subject::kOwn;             // kExact, kPrefix, kSuffix
-  bool negated = false;                        // it must not hold
-  ke_number number = KE_NUM_UID;               // kNumber
-  ke_test test{};                              // kTest
-  uint32_t access = 0;                         // kAccess: KE_FILE_* bits, any of them
-  std::vector<std::string> strings;            // kExact, kPrefix, kSuffix: any of them; sorted
-  const Expr* expr = nullptr;  // kNumber, kCgroup, a pattern's end: the comparison itself
-  bool hint = false;           // a pattern's literal end: user space finishes it
+  Subject subject = Subject::kOwn;   // kExact, kPrefix, kSuffix
+  bool negated = false;              // it must not hold
+  ke_number number = KE_NUM_UID;     // kNumber
+  ke_test test{};                    // kTest
+  uint32_t access = 0;               // kAccess: KE_FILE_* bits, any of them
+  std::vector<std::string> strings;  // kExact, kPrefix, kSuffix: any of them; sorted
+  const Expr* expr = nullptr;        // kNumber, kCgroup, a pattern's end: the comparison itself
+  bool hint = false;                 // a pattern's literal end: user space finishes it
   ke_address_place place = KE_ADDRESS_REMOTE;  // kAddress
   std::vector<ke_address_key> networks;        // kAddress: in any of them; sorted by AddressLess
 };

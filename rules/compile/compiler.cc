@@ -202,13 +202,19 @@ ke_ident CompiledRules::IdentOf(std::string_view path, bool directory) const {
   ke_ident ident{};
   if (!directory) {
     const auto exact = exact_ids_.find(path);
-    if (exact != exact_ids_.end()) ident.exact = static_cast<uint16_t>(exact->second);
+    if (exact == exact_ids_.end()) return ident;
+    ident.exact = static_cast<uint16_t>(exact->second);
+    ident.exact_prefix =
+        static_cast<uint16_t>(Longest(prefix_ids_, path, KE_PREFIX_BYTES - 1, true));
+    ident.exact_suffix = static_cast<uint16_t>(Longest(suffix_ids_, path, KE_SUFFIX_BYTES, false));
     return ident;
   }
   const auto dir = dir_ids_.find(path);
   if (dir != dir_ids_.end()) ident.dir = static_cast<uint16_t>(dir->second);
   ident.prefix = static_cast<uint16_t>(
       Longest(prefix_ids_, std::string(path) + "/", KE_PREFIX_BYTES - 1, true));
+  ident.dir_suffix =
+      static_cast<uint16_t>(Longest(suffix_ids_, PrefixName(ident.prefix), KE_SUFFIX_BYTES, false));
   return ident;
 }
 

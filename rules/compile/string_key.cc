@@ -2,6 +2,9 @@
 #include "rules/compile/string_key.h"
 
 #include <algorithm>
+#include <bit>
+
+#include <algorithm>
 #include <cstring>
 
 namespace kentry {
@@ -59,6 +62,23 @@ ke_string_key PathKey(const __u64 seed[2], std::string_view path) {
   // The root's own name is a slash.
   HashBytes(&key, path == "/" ? path : BaseOf(path));
   return key;
+}
+
+std::vector<ke_string_slot> StringSlots(const Table<ke_string_key>& strings) {
+  // At least half stays empty; more, until no string stands too far from its place.
+  for (size_t size = std::bit_ceil(std::max<size_t>(2 * strings.size(), 2));; size *= 2) {
+    std::vector<ke_string_slot> slots(size);
+    const bool all = std::all_of(strings.begin(), strings.end(), [&](const auto& entry) {
+      for (uint32_t i = 0; i < KE_STRING_PROBES; ++i) {
+        ke_string_slot& slot = slots[(static_cast<uint32_t>(entry.first.a) + i) & (size - 1)];
+        if (slot.value != 0) continue;
+        slot = {.key = entry.first, .value = entry.second, .pad = 0};
+        return true;
+      }
+      return false;
+    });
+    if (all) return slots;
+  }
 }
 
 ke_prefix_key PrefixKey(std::string_view text) {

@@ -4,6 +4,7 @@
 #define KENTRY_RULES_COMPILE_STRING_KEY_H_
 
 #include <string_view>
+#include <vector>
 
 #include "rules/compile/tables.h"
 
@@ -13,6 +14,9 @@ namespace kentry {
 ke_string_key PathKey(const __u64 seed[2], std::string_view path);
 // Key of a directory's path ("" = the root), as far as the last part of a path in it.
 ke_string_key DirKey(const __u64 seed[2], std::string_view dir);
+
+// The table of these strings (ke_string_slot); values are not 0, keys differ.
+std::vector<ke_string_slot> StringSlots(const Table<ke_string_key>& strings);
 
 // The first KE_PREFIX_BYTES - 1 bytes of `text`.
 ke_prefix_key PrefixKey(std::string_view text);

@@ -468,12 +468,18 @@ void TableBuilder::BuildKeys() {
   const auto value = [this](int kind, uint32_t id) {
     return out_.later_ids_[static_cast<size_t>(kind)].contains(id) ? id | KE_ID_LATER : id;
   };
+  Table<ke_string_key> exact;
   for (const auto& [text, id] : out_.exact_ids_) {
-    tables.exact.emplace_back(PathKey(tables.config.seed, text), value(0, id));
+    exact.emplace_back(PathKey(tables.config.seed, text), value(0, id));
   }
+  tables.exact = StringSlots(exact);
+  tables.config.exact_mask = static_cast<uint32_t>(tables.exact.size() - 1);
+  Table<ke_string_key> dirs;
   for (const auto& [text, id] : out_.dir_ids_) {
-    tables.dirs.emplace_back(DirKey(tables.config.seed, text), id);
+    dirs.emplace_back(DirKey(tables.config.seed, text), id);
   }
+  tables.dirs = StringSlots(dirs);
+  tables.config.dirs_mask = static_cast<uint32_t>(tables.dirs.size() - 1);
   for (const auto& [text, id] : out_.prefix_ids_) {
     tables.prefix.emplace_back(PrefixKey(text), value(1, id));
   }

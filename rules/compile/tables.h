@@ -22,7 +22,7 @@ using Table = std::vector<std::pair<Key, Value>>;
 
 // Value of the table of cgroups for a container whose strings satisfy the same conditions.
 inline constexpr uint32_t kCgroupPatternsMax = 256;
-inline constexpr uint32_t kCgroupsMax = 65536;
+inline constexpr uint32_t kCgroupsMax = 16384;  // as the table of cgroups has places
 inline constexpr uint32_t kIdentsMax = 65536;
 
 // A new row of the table of cgroups, to be written before a cgroup gets its value.
@@ -37,8 +37,8 @@ struct RuleTables {
   uint32_t stamp_flags = 0;  // KE_STAMP_ASKS bits, _MARKS, _MARKED
   std::vector<uint32_t> index;
   std::vector<ke_row> rows;
-  Table<ke_string_key> exact;
-  Table<ke_string_key> dirs;
+  std::vector<ke_string_slot> exact;
+  std::vector<ke_string_slot> dirs;
   Table<ke_prefix_key> prefix;
   Table<SuffixKey> suffix;
   Table<ke_hint_key> hint;

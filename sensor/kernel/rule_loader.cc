@@ -35,8 +35,8 @@ constexpr std::array<TableShape, 12> kShapes = {{
     {"ke_r_config", BPF_MAP_TYPE_ARRAY, 0, 4, sizeof(ke_rule_config)},
     {"ke_r_index", BPF_MAP_TYPE_ARRAY, kInnerMapFlag, 4, 4},
     {"ke_r_rows", BPF_MAP_TYPE_ARRAY, kInnerMapFlag, 4, sizeof(ke_row)},
-    {"ke_r_exact", BPF_MAP_TYPE_HASH, 0, sizeof(ke_string_key), 4},
-    {"ke_r_dirs", BPF_MAP_TYPE_HASH, 0, sizeof(ke_string_key), 4},
+    {"ke_r_exact", BPF_MAP_TYPE_ARRAY, kInnerMapFlag, 4, sizeof(ke_string_slot)},
+    {"ke_r_dirs", BPF_MAP_TYPE_ARRAY, kInnerMapFlag, 4, sizeof(ke_string_slot)},
     {"ke_r_prefix", BPF_MAP_TYPE_LPM_TRIE, kNoPrealloc, sizeof(ke_prefix_key), 4},
     {"ke_r_suffix", BPF_MAP_TYPE_LPM_TRIE, kNoPrealloc, KE_SUFFIX_KEY_BYTES, 4},
     {"ke_r_hint", BPF_MAP_TYPE_LPM_TRIE, kNoPrealloc, sizeof(ke_hint_key), 4},
@@ -121,8 +121,8 @@ absl::Status RuleLoader::Fill(Slot* slot, const RuleTables& tables) {
   RETURN_IF_ERROR(keep("ke_r_config", MakeArray("ke_r_config", std::vector{config})));
   RETURN_IF_ERROR(keep("ke_r_index", MakeArray("ke_r_index", tables.index)));
   RETURN_IF_ERROR(keep("ke_r_rows", MakeArray("ke_r_rows", tables.rows)));
-  RETURN_IF_ERROR(keep("ke_r_exact", MakeFilled("ke_r_exact", tables.exact)));
-  RETURN_IF_ERROR(keep("ke_r_dirs", MakeFilled("ke_r_dirs", tables.dirs)));
+  RETURN_IF_ERROR(keep("ke_r_exact", MakeArray("ke_r_exact", tables.exact)));
+  RETURN_IF_ERROR(keep("ke_r_dirs", MakeArray("ke_r_dirs", tables.dirs)));
   RETURN_IF_ERROR(keep("ke_r_prefix", MakeFilled("ke_r_prefix", tables.prefix)));
   RETURN_IF_ERROR(keep("ke_r_suffix", MakeFilled("ke_r_suffix", tables.suffix)));
   RETURN_IF_ERROR(keep("ke_r_hint", MakeFilled("ke_r_hint", tables.hint)));

@@ -32,9 +32,16 @@ Fd OpenOnHost(const std::string& path, bool directory) {
 
 // One inode may be a rule's directory and, by another rule, a path of its own.
 void Merge(const ke_ident& from, ke_ident* into) {
-  if (from.exact != 0) into->exact = from.exact;
+  if (from.exact != 0) {
+    into->exact = from.exact;
+    into->exact_prefix = from.exact_prefix;
+    into->exact_suffix = from.exact_suffix;
+  }
   if (from.dir != 0) into->dir = from.dir;
-  if (from.prefix != 0) into->prefix = from.prefix;
+  if (from.prefix != 0) {
+    into->prefix = from.prefix;
+    into->dir_suffix = from.dir_suffix;
+  }
 }
 
 bool Same(const ke_ident& a, const ke_ident& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }

@@ -125,31 +125,16 @@ Aliases AliasesOf(const CompiledRules& compiled, const TryRecord& record) {
   return aliases;
 }
 
-// Whether another name of the file satisfies a comparison that the kernel makes with the path
-// alone: it holds a file's other name against whole paths, a directory's against beginnings.
+// Whether a rule names, as a whole path, what is the beginning of paths below a directory: no file
+// has such a path, and the kernel compares whole paths with files' names only.
 bool BeyondTheKernel(const TryCondition& condition, const Aliases& aliases) {
-  const auto any = [&](const auto& holds) {
-    return std::any_of(condition.strings.begin(), condition.strings.end(), holds);
-  };
   if (condition.kind != TryCondition::Kind::kLeaf) {
     return std::any_of(condition.parts.begin(), condition.parts.end(),
                        [&](const TryCondition& part) { return BeyondTheKernel(part, aliases); });
   }
-  if (!condition.before.starts_with("file.path")) return false;
-  const bool has_file = !aliases.file.empty();
-  const bool has_any = has_file || !aliases.directory.empty();
-  // Of an expression the kernel compares what it begins and ends with.
-  if (condition.before.find("matches") != std::string::npos) return has_any;
-  if (condition.before.find("contains") != std::string::npos) return false;
-  if (condition.before.find("startsWith") != std::string::npos) {
-    return has_file && any([&](const std::string& s) { return aliases.file.starts_with(s); });
-  }
-  if (condition.before.find("endsWith") != std::string::npos) {
-    return has_any && any([&](const std::string& s) {
-             return (has_file && aliases.file.ends_with(s)) || aliases.directory.ends_with(s);
-           });
-  }
-  return any([&](const std::string& s) { return !s.empty() && s == aliases.directory; });
+  return condition.before.starts_with("file.path ") && !aliases.directory.empty() &&
+         std::find(condition.strings.begin(), condition.strings.end(), aliases.directory) !=
+             condition.strings.end();
 }
 
 // What the event was to set in the kernel, by the clauses that held.

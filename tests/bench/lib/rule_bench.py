@@ -53,6 +53,9 @@ def run_guest(kernel, command, kentry, folder, **options):
     subprocess.run(["strip", "-o", f"{folder}/kentry", kentry], check=True)
     subprocess.run(["gcc", "-O2", "-static", "-o", f"{folder}/workload",
                     f"{guest.BENCH}/workload.c"], check=True)
+    # An ordinary program: where programs are, and named by no rule.
+    subprocess.run(["gcc", "-O2", "-static", "-o", f"{folder}/nothing", "-x", "c", "-"],
+                   input=b"int main(void) { return 0; }\n", check=True)
     output = bytearray()
 
     def hear(data):
@@ -60,7 +63,7 @@ def run_guest(kernel, command, kentry, folder, **options):
         sys.stderr.buffer.write(data)
         sys.stderr.buffer.flush()
 
-    share = [f"{folder}/kentry", f"{folder}/workload", *options.pop("share")]
+    share = [f"{folder}/kentry", f"{folder}/workload", f"{folder}/nothing:/usr/bin/nothing", *options.pop("share")]
     # What the kernel places by chance changes its costs by chance.
     result = guest.machine.Machine(guest.machine.Options(
         kernel=kernel, command=command, icount=True, timeout=0, stall=600, share=share,

@@ -107,10 +107,11 @@ static __always_inline void try__dirs(struct ke_open_state* st, const struct ke_
     *(__u64*)(dentry + bpf_core_field_offset(struct dentry, d_inode)) = (__u64)inode;
     *(__u64*)(dentry + bpf_core_field_offset(struct dentry, d_parent)) = (__u64)dirs->dentry[1];
   }
-  st->dir.dentry = (__u64)dirs->dentry[0];
+  st->dir.at.dentry = (__u64)dirs->dentry[0];
 }
 
-/* What open__fentry does, its caches cold; the file has other links. */
+/* What open__fentry does before it judges, its caches cold; the file has other links. Returns
+ * whether it judges: not here, for the stack of all calls is short. */
 __weak __noinline int try__open(__u32 i) {
   __u32 cpu = 0;
   __u32 slot = open__slot(cpu);
@@ -127,25 +128,29 @@ __weak __noinline int try__open(__u32 i) {
   st->at = KE_STAMP_EPOCH(control->stamp) & 1;
   if (!filter__process(slot, st->at, KE_RC_OPEN)) return 0;
   row__copy(&who->row, &f->acc);
-  who->undecided = f->undecided;
+  st->undecided = f->undecided;
+  struct ke_rule_config* cfg = rules__config(st->at);
   st->name = (__u64)&in->path[ke_bound(in->name_off, KE_PATH_MAX)];
   st->name_len = in->name_len;
   try__walk(walk, in->path, in->dir_len, 0);
   try__dirs(st, in);
   dir__judge(cpu);
+  dir__ends(cpu);
   if (in->how & KE_TRY_CUT) dir->flags = KE_DIR_UNSURE;
   struct ke_ident_key key = {.ino = in->ino};
   struct ke_ident* ident = rules__lookup(ke_r_idents, st->at, &key);
   st->alias = ident ? ident->exact : 0;
+  st->name_prefix = ident ? ident->exact_prefix : 0;
+  st->name_suffix = ident ? ident->exact_suffix : 0;
   if (!st->alias &&
-      (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && !open__hint(st, f))))
+      (dir->flags & KE_DIR_NONE || (dir->flags & KE_DIR_HINTED && cfg && !open__hint(st, f, cfg))))
     return 0;
   try__walk(walk, in->path, in->walk_len, in->name_len);
   st->hint = KE_HINT_UNKNOWN;
   st->walked = 1;
   st->walk = in->how & KE_TRY_CUT ? KE_WALK_CUT : KE_WALK_DONE;
   st->access = in->access;
-  return open__judge(cpu);
+  return 1;
 }
 
 __weak __noinline int try__record(__u32 i) {
@@ -160,6 +165,8 @@ __weak __noinline int try__record(__u32 i) {
   __u32 at = KE_STAMP_EPOCH(control->stamp) & 1;
   __u32 class = in->cls;
   out->any = class == KE_RC_OPEN ? try__open(i) : filter__process(slot, at, class);
+  if (class == KE_RC_OPEN && out->any) out->any = open__judge(cpu);
+  if (out->any == KE_BY_PATH) out->any = open__by_path(cpu);
   out->undecided = f->undecided;
   out->alias = st->alias;
   out->alias_prefix = st->alias_prefix;

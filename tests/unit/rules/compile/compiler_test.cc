@@ -65,6 +65,27 @@ TEST(StringKeyTest, SuffixesAreReversedAndBounded) {
   EXPECT_EQ(PrefixKey(std::string(600, 'x')).bits, (KE_PREFIX_BYTES - 1) * 8u);
 }
 
+TEST(StringKeyTest, EveryStringStandsNearItsPlace) {
+  const __u64 seed[2] = {5, 6};
+  Table<ke_string_key> strings;
+  for (uint32_t i = 1; i <= 5000; ++i) {
+    strings.emplace_back(PathKey(seed, fmt::format("/srv/{}/{}", i % 7, i)), i);
+  }
+  const std::vector<ke_string_slot> slots = StringSlots(strings);
+  EXPECT_EQ(slots.size() & (slots.size() - 1), 0u);
+  EXPECT_GE(slots.size(), 2 * strings.size());
+  for (const auto& [key, value] : strings) {
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < KE_STRING_PROBES && found == 0; ++i) {
+      const ke_string_slot& slot = slots[(static_cast<uint32_t>(key.a) + i) & (slots.size() - 1)];
+      ASSERT_NE(slot.value, 0u) << "an empty place ends the search";
+      if (slot.key.a == key.a && slot.key.b == key.b) found = slot.value;
+    }
+    EXPECT_EQ(found, value);
+  }
+  EXPECT_EQ(StringSlots({}).size(), 2u);
+}
+
 TEST(CompilerTest, AlternativesBecomeClausesAndParallelOnesStayTogether) {
   const Compiled compiled =
       Compile(ExecRule("two", "process.binary == \"/a\" || process.uid == 3") +
@@ -175,6 +196,90 @@ TEST(CompilerTest, ALiteralEndOfAPatternIsTheKernels) {
   // The negation of more than the pattern would be less than its negation.
   const Compiled negated = Compile(OpenRule("re", "!file.path.matches(\"^/srv/[a-z]+$\")"), ends);
   EXPECT_TRUE(negated.rules->clauses(KE_RC_OPEN)[0].conditions.empty());
+}
+
+TEST(CompilerTest, APatternBesideAWholePathIsLeftToUserSpace) {
+  const auto ends = [](std::string_view) { return PatternEnds{.prefix = "/srv/"}; };
+  const Compiled compiled =
+      Compile(OpenRule("re", "file.path == \"/srv/a\" && file.path.matches(\"^/srv/[a-z]+$\")") +
+                  OpenRule("both",
+                           "file.path.endsWith(\".conf\") && "
+                           "file.path.matches(\"^/srv/[a-z.]+$\")"),
+              ends);
+  const std::vector<Clause>& clauses = compiled.rules->clauses(KE_RC_OPEN);
+  ASSERT_EQ(clauses.size(), 2u);
+  ASSERT_EQ(clauses[0].conditions.size(), 1u);
+  EXPECT_EQ(clauses[0].conditions[0].kind, KernelCondition::Kind::kExact);
+  EXPECT_FALSE(clauses[0].exact);
+  EXPECT_EQ(clauses[1].conditions.size(), 2u) << "an ending alone still narrows by the beginning";
+  const RulePlan* plan = compiled.rules->plan(0);
+  ASSERT_EQ(plan->decisions.size(), 2u);
+  EXPECT_EQ(plan->decisions[1].where, DecidedIn::kUserSpace);
+  EXPECT_EQ(compiled.rules->plan(1)->decisions[1].where, DecidedIn::kPartly);
+}
+
+TEST(CompilerTest, OnlyWhatLaterEventsAskForIsRemembered) {
+  const Compiled compiled =
+      Compile(ExecRule("now", "process.binary.startsWith(\"/usr/bin/\")") +
+              ExecRule("child", "parent.binary == \"/usr/bin/httpd\"") +
+              OpenRule("later", "process.binary.endsWith(\"/vim\") && file.path == \"/x\""));
+  const auto ids = [&](std::string_view path) { return compiled.rules->IdsOf(path); };
+  const auto later = [&](std::string_view path) { return compiled.rules->LaterIdsOf(path); };
+  EXPECT_NE(ids("/usr/bin/ls").prefix, 0u);
+  EXPECT_EQ(later("/usr/bin/ls").prefix, 0u) << "asked for at its own exec only";
+  EXPECT_NE(later("/usr/bin/httpd").exact, 0u);
+  EXPECT_NE(later("/usr/bin/vim").suffix, 0u);
+  EXPECT_NE(compiled.rules->tables().config.image_asks & KE_ASK_PARENT, 0u);
+  for (const ke_string_slot& slot : compiled.rules->tables().exact) {
+    if (slot.value == 0) continue;
+    const bool httpd = KE_ID(slot.value) == ids("/usr/bin/httpd").exact;
+    EXPECT_EQ((slot.value & KE_ID_LATER) != 0, httpd);
+  }
+}
+
+TEST(CompilerTest, CachedMasksDependOnWhatTheirClassAsksFor) {
+  const auto flags = [](const std::string& rules) {
+    return Compile(rules).rules->tables().stamp_flags & KE_STAMP_ASKS;
+  };
+  EXPECT_EQ(flags(OpenRule("r", "file.path == \"/x\"")), 0u);
+  EXPECT_EQ(flags(ExecRule("r", "process.uid == 0 && container.id != \"\"")), 0u);
+  EXPECT_EQ(flags(OpenRule("r", "process.uid == 0")), KE_STAMP_CREDS);
+  EXPECT_EQ(flags(OpenRule("r", "process.cap_effective.hasAll(CAP_SYS_ADMIN)")), KE_STAMP_CREDS);
+  EXPECT_EQ(flags(OpenRule("r", "process.login_uid == 0")), KE_STAMP_SESSION);
+  EXPECT_EQ(flags(OpenRule("r", "process.ns_net == 1")), KE_STAMP_NAMESPACES);
+  EXPECT_EQ(flags(OpenRule("r", "container.id != \"\"")), KE_STAMP_CGROUP);
+}
+
+TEST(CompilerTest, EndsOfPathsAreKnownByTheirLastTwoBytes) {
+  const auto set = [](const CompiledRules& rules, char before, char last) {
+    const uint32_t bit = KE_ENDS_BIT(static_cast<uint8_t>(before), static_cast<uint8_t>(last));
+    return (rules.tables().config.ends[bit / 64] >> (bit % 64) & 1) != 0;
+  };
+  const Compiled two = Compile(OpenRule("r", "file.path.endsWith(\"/id_rsa\")"));
+  EXPECT_TRUE(set(*two.rules, 's', 'a'));
+  EXPECT_FALSE(set(*two.rules, 'x', 't'));
+  EXPECT_EQ(two.rules->tables().config.suffix_negated, 0u);
+  const Compiled one = Compile(OpenRule("r", "!file.path.endsWith(\"~\")"));
+  for (int before = 0; before < 256; ++before) {
+    EXPECT_TRUE(set(*one.rules, static_cast<char>(before), '~')) << before;
+  }
+  EXPECT_EQ(one.rules->tables().config.suffix_negated, 1u);
+}
+
+TEST(CompilerTest, AnotherNameOfAFileBringsAllItsIds) {
+  const Compiled compiled = Compile(OpenRule("a", "file.path == \"/etc/ssh/key\"") +
+                                    OpenRule("b", "file.path.startsWith(\"/etc/\")") +
+                                    OpenRule("c", "file.path.endsWith(\"/key\")") +
+                                    OpenRule("d", "file.path.endsWith(\"tc/\")"));
+  const ke_ident file = compiled.rules->IdentOf("/etc/ssh/key", false);
+  EXPECT_NE(file.exact, 0u);
+  EXPECT_NE(file.exact_prefix, 0u);
+  EXPECT_NE(file.exact_suffix, 0u);
+  EXPECT_EQ(file.dir, 0u);
+  const ke_ident dir = compiled.rules->IdentOf("/etc", true);
+  EXPECT_NE(dir.prefix, 0u);
+  EXPECT_NE(dir.dir_suffix, 0u) << "its name is /etc/, which ends so";
+  EXPECT_EQ(dir.exact, 0u);
 }
 
 TEST(CompilerTest, LongConstantsAreDecidedAsFarAsTheyGo) {
