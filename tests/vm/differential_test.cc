@@ -125,16 +125,24 @@ Aliases AliasesOf(const CompiledRules& compiled, const TryRecord& record) {
   return aliases;
 }
 
-// Whether a rule names, as a whole path, what is the beginning of paths below a directory: no file
-// has such a path, and the kernel compares whole paths with files' names only.
+// Whether the comparison is another one than startsWith and a directory's other name satisfies it:
+// that name is how the file's other path begins, and the kernel takes it for nothing else.
 bool BeyondTheKernel(const TryCondition& condition, const Aliases& aliases) {
+  if (aliases.directory.empty()) return false;
   if (condition.kind != TryCondition::Kind::kLeaf) {
     return std::any_of(condition.parts.begin(), condition.parts.end(),
                        [&](const TryCondition& part) { return BeyondTheKernel(part, aliases); });
   }
-  return condition.before.starts_with("file.path ") && !aliases.directory.empty() &&
-         std::find(condition.strings.begin(), condition.strings.end(), aliases.directory) !=
-             condition.strings.end();
+  const auto any = [&](const auto& holds) {
+    return std::any_of(condition.strings.begin(), condition.strings.end(), holds);
+  };
+  if (!condition.before.starts_with("file.path")) return false;
+  if (condition.before.find("matches") != std::string::npos) return true;
+  if (condition.before.find("endsWith") != std::string::npos) {
+    return any([&](const std::string& s) { return aliases.directory.ends_with(s); });
+  }
+  return condition.before.starts_with("file.path ") &&
+         any([&](const std::string& s) { return s == aliases.directory; });
 }
 
 // What the event was to set in the kernel, by the clauses that held.
