@@ -213,8 +213,7 @@ ke_ident CompiledRules::IdentOf(std::string_view path, bool directory) const {
   if (dir != dir_ids_.end()) ident.dir = static_cast<uint16_t>(dir->second);
   ident.prefix = static_cast<uint16_t>(
       Longest(prefix_ids_, std::string(path) + "/", KE_PREFIX_BYTES - 1, true));
-  ident.dir_suffix =
-      static_cast<uint16_t>(Longest(suffix_ids_, PrefixName(ident.prefix), KE_SUFFIX_BYTES, false));
+  // No dir_suffix: that name is the beginning of the file's other path, not its end.
   return ident;
 }
 
