@@ -226,9 +226,9 @@ struct ke_ident {
   __u16 exact;        /* id of an exact path */
   __u16 exact_prefix; /* that path's other ids */
   __u16 exact_suffix;
-  __u16 dir;        /* KE_DIM_FILE_DIR id, for a directory */
-  __u16 prefix;     /* id of the directory's path with a slash behind it */
-  __u16 dir_suffix; /* suffix id of the name behind `prefix` */
+  __u16 dir;    /* KE_DIM_FILE_DIR id, for a directory */
+  __u16 prefix; /* id of the directory's path with a slash behind it; it is no path's end */
+  __u16 pad;
 };
 
 /* What the iterator of the sensor's own descriptors says of one. */

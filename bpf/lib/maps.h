@@ -96,6 +96,8 @@ const volatile __u32 ke_cfg_env_max __weak = KE_ENV_MAX;
  * by the loader from kallsyms: libbpf can't link two objects that name an untyped kernel symbol. */
 const volatile __u64 ke_cfg_rename_lock __weak = 0;
 const volatile __u64 ke_cfg_mount_lock __weak = 0;
+/* … and of init_nsproxy. */
+const volatile __u64 ke_cfg_init_nsproxy __weak = 0;
 /* Which element of ke_scratch and ke_walks the iterator uses; those of opens follow. */
 const volatile __u32 ke_cfg_iter_slot __weak = 0;
 /* The sensor itself: what it opens to do its work is no event. 0 = nobody. */

@@ -70,7 +70,6 @@ struct ke_dir_slot {
   struct ke_row plain;  /* of those: what a name allows whose end no rule names */
   __u32 prefix;         /* id of its path with a slash behind it */
   __u32 alias_prefix;   /* of the nearest directory above that the rules know by another name */
-  __u32 alias_suffix;   /* of the name behind alias_prefix */
   __u32 dir_id;
   __u32 flags;
   __u32 walk;     /* KE_WALK_* of its path */
@@ -230,6 +229,55 @@ static __always_inline void root__fill(struct ke_place* place) {
     place->root_dentry = (__u64)root.dentry;
     place->root_mnt = (__u64)root.mnt;
   }
+}
+
+/* The namespaces that the machine started with: they are never freed, nor is the set of them
+ * changed, so their numbers are read once. Writers write the same. */
+static struct ke_namespaces first_namespaces;
+
+/* task__namespaces and task__ns_pid of the current task, on 5.10: there a read costs 85
+ * instructions, so what stays the same is not read again. */
+static __always_inline void untyped__namespaces(struct ke_namespaces* to, const struct cred* cred) {
+  struct ke_namespaces* first = &first_namespaces;
+  struct task_struct* task = (void*)bpf_get_current_task();
+  struct nsproxy* proxy = BPF_CORE_READ(task, nsproxy);
+  bool is_first = ke_cfg_init_nsproxy && (__u64)proxy == ke_cfg_init_nsproxy;
+  if (is_first && first->mnt) {
+    to->mnt = first->mnt;
+    to->net = first->net;
+    to->uts = first->uts;
+    to->ipc = first->ipc;
+    to->cgroup = first->cgroup;
+    to->time = first->time;
+  } else {
+    to->net = BPF_CORE_READ(proxy, net_ns, ns.inum);
+    to->uts = BPF_CORE_READ(proxy, uts_ns, ns.inum);
+    to->ipc = BPF_CORE_READ(proxy, ipc_ns, ns.inum);
+    to->cgroup = BPF_CORE_READ(proxy, cgroup_ns, ns.inum);
+    to->time = BPF_CORE_READ(proxy, time_ns, ns.inum);
+    to->mnt = BPF_CORE_READ(proxy, mnt_ns, ns.inum);
+    if (is_first) {
+      first->net = to->net;
+      first->uts = to->uts;
+      first->ipc = to->ipc;
+      first->cgroup = to->cgroup;
+      first->time = to->time;
+      *(volatile __u32*)&first->mnt = to->mnt; /* last: says that the others are there */
+    }
+  }
+  to->user = cred->user_ns->ns.inum;
+  struct pid* pid = BPF_CORE_READ(task, thread_pid);
+  __u32 level = BPF_CORE_READ(pid, level);
+  if (level == 0 && first->pid) {
+    to->pid = first->pid;
+    return;
+  }
+  struct upid upid = {};
+  bpf_probe_read_kernel(
+      &upid, sizeof(upid),
+      (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid));
+  to->pid = BPF_CORE_READ(upid.ns, ns.inum);
+  if (level == 0) first->pid = to->pid;
 }
 
 /* Where the current task's state stands: ke_filters, ke_walks of opens. */

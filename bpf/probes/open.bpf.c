@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "bpf/lib/open.h"
+#include "bpf/lib/open_file.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -213,7 +213,6 @@ ke_ident CompiledRules::IdentOf(std::string_view path, bool directory) const {
   if (dir != dir_ids_.end()) ident.dir = static_cast<uint16_t>(dir->second);
   ident.prefix = static_cast<uint16_t>(
       Longest(prefix_ids_, std::string(path) + "/", KE_PREFIX_BYTES - 1, true));
-  // No dir_suffix: that name is the beginning of the file's other path, not its end.
   return ident;
 }
 

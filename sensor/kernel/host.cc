@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -23,14 +24,14 @@ void FindSymbols(std::span<const std::pair<std::string_view, uint64_t*>> wanted)
   char line[512];
   size_t left = wanted.size();
   while (left > 0 && std::fgets(line, sizeof(line), file) != nullptr) {
-    // sscanf is slow, and there are a few hundred thousand lines.
-    if (std::strstr(line, "_lock\n") == nullptr) continue;
-    unsigned long long address = 0;
-    char name[256];
-    if (std::sscanf(line, "%llx %*c %255s", &address, name) != 2) continue;
+    // "address type name": sscanf is slow, and there are a few hundred thousand lines.
+    const char* space = std::strrchr(line, ' ');
+    if (space == nullptr) continue;
+    std::string_view name(space + 1);
+    if (name.ends_with('\n')) name.remove_suffix(1);
     for (const auto& [symbol, value] : wanted) {
       if (symbol != name) continue;
-      *value = address;
+      *value = std::strtoull(line, nullptr, 16);
       --left;
     }
   }
@@ -61,12 +62,14 @@ void RaiseMemlock() {
   (void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
 }
 
-TreeLocks FindTreeLocks() {
-  TreeLocks locks;
-  const std::array<std::pair<std::string_view, uint64_t*>, 2> symbols = {
-      {{"rename_lock", &locks.rename}, {"mount_lock", &locks.mount}}};
+KernelSymbols FindKernelSymbols() {
+  KernelSymbols found;
+  const std::array<std::pair<std::string_view, uint64_t*>, 3> symbols = {
+      {{"rename_lock", &found.rename_lock},
+       {"mount_lock", &found.mount_lock},
+       {"init_nsproxy", &found.init_nsproxy}}};
   FindSymbols(symbols);
-  return locks;
+  return found;
 }
 
 }  // namespace kentry

@@ -9,10 +9,11 @@
 
 namespace kentry {
 
-// Addresses of the locks whose sequence the path walker reads; 0 = the kernel doesn't tell.
-struct TreeLocks {
-  uint64_t rename = 0;
-  uint64_t mount = 0;
+// Addresses of the kernel's variables that BPF programs look at; 0 = the kernel doesn't tell.
+struct KernelSymbols {
+  uint64_t rename_lock = 0;
+  uint64_t mount_lock = 0;
+  uint64_t init_nsproxy = 0;
 };
 
 // Cheap tests that turn the usual refusals into a sentence: kFailedPrecondition or
@@ -20,7 +21,7 @@ struct TreeLocks {
 absl::Status CheckHost();
 // 5.10 accounts maps to RLIMIT_MEMLOCK; 5.11 and later to the memory cgroup.
 void RaiseMemlock();
-TreeLocks FindTreeLocks();
+KernelSymbols FindKernelSymbols();
 
 }  // namespace kentry
 

@@ -87,7 +87,7 @@ class Kernel::Impl {
                             absl::FunctionRef<void(std::span<const uint8_t>)> sink);
 
  private:
-  absl::Status OpenBase(const KernelOptions& options, const TreeLocks& locks);
+  absl::Status OpenBase(const KernelOptions& options, const KernelSymbols& symbols);
   absl::Status LoadBase(const KernelOptions& options);
   absl::Status MakeRings();
   absl::Status MapShared();
@@ -130,7 +130,7 @@ absl::Status Kernel::Impl::Load(const KernelOptions& options) {
 }
 
 // Opens the base object and sets its switches.
-absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const TreeLocks& locks) {
+absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const KernelSymbols& symbols) {
   base_ = Base(ke_base::open());
   if (base_ == nullptr) return ErrnoError(errno, "open the base BPF object");
   const auto configure = [=, this](auto* rodata) {
@@ -138,8 +138,9 @@ absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const TreeLock
     rodata->ke_cfg_cgroup_subsys = options.cgroup_subsys;
     rodata->ke_cfg_cgroup_hier = options.cgroup_hierarchy;
     rodata->ke_cfg_iter_slot = static_cast<uint32_t>(cpus_);
-    rodata->ke_cfg_rename_lock = locks.rename;
-    rodata->ke_cfg_mount_lock = locks.mount;
+    rodata->ke_cfg_rename_lock = symbols.rename_lock;
+    rodata->ke_cfg_mount_lock = symbols.mount_lock;
+    rodata->ke_cfg_init_nsproxy = symbols.init_nsproxy;
     rodata->ke_cfg_self = static_cast<uint32_t>(getpid());
   };
   configure(base_->rodata);
@@ -162,8 +163,8 @@ absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const TreeLock
 
 absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
   LibbpfLog log;
-  const TreeLocks locks = FindTreeLocks();
-  RETURN_IF_ERROR(OpenBase(options, locks));
+  const KernelSymbols symbols = FindKernelSymbols();
+  RETURN_IF_ERROR(OpenBase(options, symbols));
   const int err = ke_base::load(base_.get());
   if (err != 0) {
     const std::string why =
@@ -177,7 +178,7 @@ absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
   }
   backends_.push_back(
       {.feature = "process.existing", .name = "task iterator", .available = true, .chosen = true});
-  const bool checked = locks.rename != 0 && locks.mount != 0;
+  const bool checked = symbols.rename_lock != 0 && symbols.mount_lock != 0;
   backends_.push_back({.feature = "path check",
                        .name = "rename_lock and mount_lock of kallsyms",
                        .available = checked,

@@ -38,10 +38,7 @@ void Merge(const ke_ident& from, ke_ident* into) {
     into->exact_suffix = from.exact_suffix;
   }
   if (from.dir != 0) into->dir = from.dir;
-  if (from.prefix != 0) {
-    into->prefix = from.prefix;
-    into->dir_suffix = from.dir_suffix;
-  }
+  if (from.prefix != 0) into->prefix = from.prefix;
 }
 
 bool Same(const ke_ident& a, const ke_ident& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }

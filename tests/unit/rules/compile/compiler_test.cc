@@ -278,7 +278,7 @@ TEST(CompilerTest, AnotherNameOfAFileBringsAllItsIds) {
   EXPECT_EQ(file.dir, 0u);
   const ke_ident dir = compiled.rules->IdentOf("/etc", true);
   EXPECT_NE(dir.prefix, 0u);
-  EXPECT_EQ(dir.dir_suffix, 0u) << "/etc/ is how the file's other path begins, not how it ends";
+  EXPECT_EQ(dir.exact_suffix, 0u) << "/etc/ is how the file's other path begins, not how it ends";
   EXPECT_EQ(dir.exact, 0u);
 }
 
