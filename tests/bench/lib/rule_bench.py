@@ -27,9 +27,11 @@ TARGETS = (("a process that no rule concerns", ("unconcerned",), 300),
            ("the mask at an exec", ("exec",), 2000))
 FLAT = 0.05
 
-# Fork and exit are told: both have a base below 1,000, which differs by up to 90 from boot to boot.
+# Another build of the same sources, elsewhere in memory and with other collisions in its tables,
+# differs by up to 9 % (measured: a neighbour's open 1,410 and 1,534): less than the limit is no
+# finding. Fork and exit are told: both have a base below 1,000, which differs by up to 90.
 STORED = baseline.Table(os.path.join(RULES, "baseline.tsv"), "tests/bench/rules/run --rebase",
-                        lambda figure: figure.split()[-1] not in ("fork", "exit"), 0.05, 40)
+                        lambda figure: figure.split()[-1] not in ("fork", "exit"), 0.12, 60)
 
 
 @dataclasses.dataclass
