@@ -21,7 +21,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wpadded"
 
-#define KE_RECORD_VERSION 2
+#define KE_RECORD_VERSION 3
 
 /* Record types. A type that comes through a ring is also the class whose counters it moves. */
 enum ke_type {
@@ -96,6 +96,18 @@ KE_STATIC_ASSERT(sizeof(struct ke_namespaces) == 32, "ke_namespaces is wire form
 #define KE_F_SCRIPT_CUT (1u << 23)
 #define KE_F_UNDECIDED (1u << 24) /* the filter lacked a value: user space has to judge */
 
+/* What Kentry did at the hook: verdict of ke_process and ke_file_open. 0 = it only watched. */
+#define KE_VERDICT_DENIED (1u << 0)       /* the hook refused the call, with EPERM */
+#define KE_VERDICT_SIGNALED (1u << 1)     /* KE_VERDICT_SIGNAL was sent to the process */
+#define KE_VERDICT_WOULD_DENY (1u << 2)   /* a rule in monitor mode says so: nothing was done */
+#define KE_VERDICT_WOULD_SIGNAL (1u << 3) /* … KE_VERDICT_WOULD */
+#define KE_VERDICT_EXEMPT (1u << 4)       /* a rule says so, and the process is exempt */
+#define KE_VERDICT_UNDECIDED (1u << 5)    /* a rule may say so; the kernel lacked a value */
+#define KE_VERDICT_FAILED (1u << 6)       /* the signal could not be sent: KE_VERDICT_ERRNO */
+#define KE_VERDICT_SIGNAL(verdict) ((verdict) >> 8 & 0x7f)
+#define KE_VERDICT_WOULD(verdict) ((verdict) >> 16 & 0x7f)
+#define KE_VERDICT_ERRNO(verdict) ((verdict) >> 24 & 0xff)
+
 #define KE_ARGS_MAX (24 * 1024)
 #define KE_ENV_MAX (4 * 1024)
 #define KE_PATH_MAX 4096
@@ -132,8 +144,10 @@ struct ke_process {
   struct ke_span args;    /* NUL-separated */
   struct ke_span env;     /* NUL-separated, whole environment up to KE_ENV_MAX */
   struct ke_span clauses; /* __u64 words: clauses of hdr.epoch that hold; none = nothing held */
+  __u32 verdict;          /* KE_VERDICT_* */
+  __u32 pad;
 };
-KE_STATIC_ASSERT(sizeof(struct ke_process) == 320, "ke_process is wire format");
+KE_STATIC_ASSERT(sizeof(struct ke_process) == 328, "ke_process is wire format");
 
 #define KE_FORK_SHARES_MM (1u << 0) /* CLONE_VM without CLONE_THREAD: vfork, posix_spawn */
 
@@ -227,7 +241,7 @@ struct ke_file_open {
   __u32 flags;        /* KE_FILE_PATH_CUT … */
   __u32 alias;        /* id of the exact path that the rules know this inode by; 0 = none */
   __u32 alias_prefix; /* the same for the nearest directory above it that they know */
-  __u32 pad;
+  __u32 verdict;      /* KE_VERDICT_* */
   struct ke_span path;
   struct ke_span clauses; /* as in ke_process */
 };

@@ -116,6 +116,18 @@ struct ke_mark {
   __u32 lifetime_s; /* the longest that a rule gives it; 0 = as long as the process lives */
 };
 
+#define KE_SIGNALS_MAX 4 /* different signals that the rules of one epoch send */
+
+/* What a match makes the kernel do: numbers of rows of the class's clauses; 0 = none. */
+struct ke_acts {
+  __u32 any;   /* whose rules kill, signal or deny */
+  __u32 quiet; /* of those: that are only to say what they would do. Not shared with another use:
+                * user space changes it while the epoch is in force */
+  __u32 deny;
+  __u32 signals[KE_SIGNALS_MAX]; /* that send ke_rule_config.signals[i] */
+  __u32 pad;
+};
+
 #define KE_ASK_EXACT (1u << 0)
 #define KE_ASK_PREFIX (1u << 1)
 #define KE_ASK_SUFFIX (1u << 2)
@@ -156,8 +168,10 @@ struct ke_rule_config {
   __u32 mark_base[KE_RC_MAX];
   __u32 mark_any[KE_RC_MAX]; /* row: clauses that set a mark */
   struct ke_mark marks[KE_MARKS_MAX];
+  __u32 signals[KE_SIGNALS_MAX]; /* SIGKILL first; 0 = no more */
+  struct ke_acts acts[KE_RC_MAX];
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 1968, "ke_rule_config is read by both sides");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 2048, "ke_rule_config is read by both sides");
 
 /* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
 struct ke_string_key {

@@ -165,7 +165,7 @@ static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
   out->access = st->access;
   out->alias = st->alias;
   out->alias_prefix = st->alias_prefix;
-  out->pad = 0;
+  out->verdict = 0;
   unsigned long magic = sb->s_magic;
   row__copy(&rec->clauses, &f->acc);
   out->clauses.off = KE_OFFSETOF(struct ke_open_rec, clauses);

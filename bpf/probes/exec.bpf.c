@@ -149,7 +149,7 @@ __weak __noinline int exec__end(__u32 cpu, __u32 off) {
   struct ke_process* rec = (void*)scratch->rec;
   __u64 end = off;
   int clauses = exec__judge(cpu);
-  rec->clauses.off = rec->clauses.len = 0;
+  rec->clauses.off = rec->clauses.len = rec->verdict = rec->pad = 0;
   if (clauses) end = exec__clauses(scratch, rec, cpu, end);
   event__send_bulk(stats, rec, ke_bound(end, sizeof(scratch->rec)));
   return 0;
