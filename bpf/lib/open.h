@@ -121,25 +121,30 @@ __weak __noinline int dir__refresh(__u32 cpu) {
   __u32 dir_index = st->dir_index;
   struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
   if (!dir) return 0;
-  walk->dentry = (void*)st->dir.at.dentry;
-  struct vfsmount* mnt = (void*)st->dir.at.mnt;
-  walk->mnt = mnt;
-  walk->mnt_root = BPF_CORE_READ(mnt, mnt_root);
-  walk->root_dentry = (void*)st->dir.at.root_dentry;
-  walk->root_mnt = (void*)st->dir.at.root_mnt;
-  walk->off = KE_PATH_MAX;
-  walk->base = 0;
-  __u32 done = path__walk(slot);
+  __u32 done = 0;
+  bool moved = true;
+  for (int attempt = 0; attempt < KE_WALK_ATTEMPTS && moved; attempt++) {
+    if (attempt) st->dir.at.seqs = tree__seqs();
+    walk->dentry = (void*)st->dir.at.dentry;
+    struct vfsmount* mnt = (void*)st->dir.at.mnt;
+    walk->mnt = mnt;
+    walk->mnt_root = BPF_CORE_READ(mnt, mnt_root);
+    walk->root_dentry = (void*)st->dir.at.root_dentry;
+    walk->root_mnt = (void*)st->dir.at.root_mnt;
+    walk->off = KE_PATH_MAX;
+    walk->base = 0;
+    done = path__walk(slot);
+    moved = tree__seqs() != st->dir.at.seqs || st->dir.at.seqs & KE_SEQS_ODD;
+  }
   dir->walk = done;
   dir__keep_text(dir, walk);
   dir__judge(cpu);
   dir__ends(cpu);
   __builtin_memcpy(&dir->dir, &st->dir, sizeof(dir->dir));
   if (done & (KE_WALK_CUT | KE_WALK_FAILED)) dir->flags = KE_DIR_UNSURE;
-  __u64 seqs = tree__seqs();
-  if (seqs != st->dir.at.seqs || seqs & KE_SEQS_ODD) {
-    /* Renamed or mounted meanwhile: nobody knows, and not to be kept. */
-    dir->flags = KE_DIR_UNSURE;
+  if (moved) {
+    /* Nobody knows whether it is the whole truth, and it is not to be kept. */
+    dir->flags |= KE_DIR_MOVED;
     dir->dir.stamp = 0;
   }
   if (!ke_cfg_rename_lock || !ke_cfg_mount_lock) dir->dir.stamp = 0;
@@ -191,7 +196,7 @@ static __always_inline __u32 open__hint(struct ke_open_state* st, const struct k
 /* Is the file's path its directory's text with the name behind it? */
 static __always_inline bool open__composes(const struct ke_open_state* st,
                                            const struct ke_dir_slot* dir) {
-  return dir->text_len <= KE_DIR_TEXT && !(dir->flags & KE_DIR_UNSURE) &&
+  return dir->text_len <= KE_DIR_TEXT && !(dir->flags & (KE_DIR_UNSURE | KE_DIR_MOVED)) &&
          st->dir.at.dentry != st->file_dentry;
 }
 
@@ -258,11 +263,12 @@ static __always_inline __u32 open__exact(struct ke_filter* f, const struct ke_di
   return KE_ID(string__value(f, bpf_map_lookup_elem(&ke_r_exact, &at), mask));
 }
 
-/* The whole path into the walker, the root with its slash; false = nobody knows it. */
+/* The whole path into the walker, the root with its slash; false = a part of it is missing. */
 static __always_inline bool open__whole(struct ke_open_state* st, struct ke_walk* walk,
                                         const struct ke_dir_slot* dir, __u32 slot) {
   open__walk(st, walk, dir, slot);
-  if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED | KE_WALK_UNSTABLE)) return false;
+  if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED)) return false;
+  if (st->walk & KE_WALK_UNSTABLE) st->moved = 1;
   if (walk->off == KE_PATH_MAX) { /* the walker leaves it empty */
     walk->path[KE_PATH_MAX - 1] = '/';
     walk->off = KE_PATH_MAX - 1;

@@ -19,12 +19,9 @@ static __always_inline __u32 open__access(struct file* file) {
   return access;
 }
 
-/* The name that the file is opened by, and its directory: a file that something is mounted on is
- * known by the place that it covers. */
-static __always_inline void open__place(struct ke_open_state* st, struct file* file,
-                                        struct dentry* dentry) {
-  struct vfsmount* mnt = file->f_path.mnt;
-  struct dentry* parent = dentry->d_parent;
+/* Where the name stands, when nothing is mounted on it. */
+static __always_inline void open__name_place(struct ke_open_state* st, struct dentry* dentry,
+                                             struct dentry* parent, struct vfsmount* mnt) {
   st->file_dentry = (__u64)dentry;
   st->file_mnt = (__u64)mnt;
   st->name = (__u64)dentry->d_name.name;
@@ -35,6 +32,15 @@ static __always_inline void open__place(struct ke_open_state* st, struct file* f
   st->dir.at.parent = (__u64)parent->d_parent;
   st->dir.at.name_hash = parent->d_name.hash;
   st->covered = 0;
+}
+
+/* The name that the file is opened by, and its directory: a file that something is mounted on is
+ * known by the place that it covers. */
+static __always_inline void open__place(struct ke_open_state* st, struct file* file,
+                                        struct dentry* dentry) {
+  struct vfsmount* mnt = file->f_path.mnt;
+  struct dentry* parent = dentry->d_parent;
+  open__name_place(st, dentry, parent, mnt);
   if (dentry != mnt->mnt_root) return;
   st->covered = 1;
   for (int i = 0; i < 8; i++) {
@@ -57,26 +63,12 @@ static __always_inline void open__place(struct ke_open_state* st, struct file* f
   st->dir.at.name_hash = BPF_CORE_READ(parent, d_name.hash);
 }
 
-/* What of a file the record tells, each pointer read once: a load of one costs seven instructions.
- */
-struct open_file {
-  struct file* file;
-  struct dentry* dentry;
-  struct inode* inode;
-};
-
-static __always_inline __u32 open__flags(struct ke_open_state* st, struct ke_filter* f,
-                                         const struct open_file* of, unsigned long magic,
-                                         __u32 nlink) {
+static __always_inline __u32 open__flags(struct file* file, struct inode* inode,
+                                         unsigned long magic, __u32 nlink) {
   __u32 flags = 0;
-  if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED)) flags |= KE_FILE_PATH_CUT;
-  if (st->walk & KE_WALK_UNSTABLE) flags |= KE_FILE_PATH_UNSTABLE;
-  if (st->walk & KE_WALK_UNREACHABLE) flags |= KE_FILE_PATH_UNREACHABLE;
-  if (nlink == 0 || !of->dentry->d_hash.pprev) flags |= KE_FILE_DELETED;
-  if (file__is_memfd(of->file, magic)) flags |= KE_FILE_MEMFD;
-  if (magic == OVERLAYFS_MAGIC && inode__on_overlay_upper(of->inode))
-    flags |= KE_FILE_OVERLAY_UPPER;
-  if (f->undecided) flags |= KE_FILE_UNDECIDED;
+  if (nlink == 0 || !file->f_path.dentry->d_hash.pprev) flags |= KE_FILE_DELETED;
+  if (file__is_memfd(file, magic)) flags |= KE_FILE_MEMFD;
+  if (magic == OVERLAYFS_MAGIC && inode__on_overlay_upper(inode)) flags |= KE_FILE_OVERLAY_UPPER;
   return flags;
 }
 
@@ -132,23 +124,59 @@ static __always_inline bool open__moved(const struct ke_open_state* st, struct d
   return seqs != st->dir.at.seqs || seqs & KE_SEQS_ODD;
 }
 
-static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
-                                         struct ke_open_state* st, struct ke_filter* f,
-                                         const struct ke_dir_slot* dir,
-                                         const struct open_file* of) {
-  struct ke_open_rec* rec = bpf_map_lookup_elem(&ke_open_recs, &cpu);
-  if (!rec) return;
-  struct ke_file_open* out = &rec->fixed;
-  struct inode* inode = of->inode;
-  struct super_block* sb = inode->i_sb;
+/* Who opens: all of the record that is not about the file. */
+static __always_inline void open__subject(struct ke_cpu_stats* stats, __u32 cpu,
+                                          const struct ke_open_state* st,
+                                          struct ke_file_open* out) {
   event__begin(stats, &out->hdr, cpu, KE_FILE_OPEN);
   out->hdr.epoch = KE_STAMP_EPOCH(st->stamp);
   out->tgid = st->tgid;
   out->tid = st->tid;
   out->start_ns = st->start_ns;
-  const struct cred* cred = of->file->f_cred;
-  task__creds(&out->creds, cred);
   out->cgroup_id = current__cgroup_id();
+  out->access = st->access;
+  out->verdict = st->verdict;
+  out->alias = st->alias;
+  out->alias_prefix = st->alias_prefix;
+}
+
+/* What of the record stands once its path does, and off it goes. `flags`: KE_FILE_*, of the file.
+ */
+static __always_inline void open__send(struct ke_cpu_stats* stats, struct ke_open_state* st,
+                                       struct ke_filter* f, struct ke_open_rec* rec, __u64 len,
+                                       __u32 flags) {
+  struct ke_file_open* out = &rec->fixed;
+  if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED | KE_WALK_UNSTABLE)) f->undecided = 1;
+  if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED)) flags |= KE_FILE_PATH_CUT;
+  if (st->walk & KE_WALK_UNSTABLE) flags |= KE_FILE_PATH_UNSTABLE;
+  if (st->walk & KE_WALK_UNREACHABLE) flags |= KE_FILE_PATH_UNREACHABLE;
+  if (f->undecided) {
+    flags |= KE_FILE_UNDECIDED;
+    site__count(stats, KE_SITE_RULES_UNDECIDED);
+  }
+  out->flags = flags;
+  out->path.off = KE_OFFSETOF(struct ke_open_rec, path);
+  out->path.len = len;
+  event__send_bulk(stats, rec, ke_bound(KE_OFFSETOF(struct ke_open_rec, path) + len, sizeof(*rec)));
+}
+
+static __always_inline void open__clauses(struct ke_open_rec* rec, const struct ke_filter* f) {
+  row__copy(&rec->clauses, &f->acc);
+  rec->fixed.clauses.off = KE_OFFSETOF(struct ke_open_rec, clauses);
+  rec->fixed.clauses.len = sizeof(rec->clauses);
+}
+
+static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
+                                         struct ke_open_state* st, struct ke_filter* f,
+                                         const struct ke_dir_slot* dir, struct file* file) {
+  struct ke_open_rec* rec = bpf_map_lookup_elem(&ke_open_recs, &cpu);
+  if (!rec) return;
+  struct ke_file_open* out = &rec->fixed;
+  struct inode* inode = file->f_inode;
+  struct super_block* sb = inode->i_sb;
+  open__subject(stats, cpu, st, out);
+  const struct cred* cred = file->f_cred;
+  task__creds(&out->creds, cred);
   if (current__is_typed()) {
     struct task_struct* task = current__typed();
     task__namespaces(&out->ns, task, cred);
@@ -162,22 +190,35 @@ static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
   out->uid = inode->i_uid.val;
   out->gid = inode->i_gid.val;
   __u32 nlink = out->nlink = inode->i_nlink;
-  out->access = st->access;
-  out->alias = st->alias;
-  out->alias_prefix = st->alias_prefix;
-  out->verdict = 0;
   unsigned long magic = sb->s_magic;
-  row__copy(&rec->clauses, &f->acc);
-  out->clauses.off = KE_OFFSETOF(struct ke_open_rec, clauses);
-  out->clauses.len = sizeof(rec->clauses);
+  open__clauses(rec, f);
   __u64 len = open__path(st, rec, f, dir, open__slot(cpu));
-  if (open__moved(st, of->dentry)) st->walk |= KE_WALK_UNSTABLE;
-  if (st->walk & (KE_WALK_CUT | KE_WALK_FAILED | KE_WALK_UNSTABLE)) f->undecided = 1;
-  out->flags = open__flags(st, f, of, magic, nlink);
-  if (f->undecided) site__count(stats, KE_SITE_RULES_UNDECIDED);
-  out->path.off = KE_OFFSETOF(struct ke_open_rec, path);
-  out->path.len = len;
-  event__send_bulk(stats, rec, ke_bound(KE_OFFSETOF(struct ke_open_rec, path) + len, sizeof(*rec)));
+  if (open__moved(st, file->f_path.dentry)) st->walk |= KE_WALK_UNSTABLE;
+  open__send(stats, st, f, rec, len, open__flags(file, inode, magic, nlink));
+}
+
+/* A creation that was refused: there is no file to tell of. */
+static __always_inline void create__report(struct ke_cpu_stats* stats, __u32 cpu,
+                                           struct ke_open_state* st, struct ke_filter* f,
+                                           const struct ke_dir_slot* dir, struct dentry* dentry,
+                                           __u32 mode) {
+  struct ke_open_rec* rec = bpf_map_lookup_elem(&ke_open_recs, &cpu);
+  if (!rec) return;
+  struct ke_file_open* out = &rec->fixed;
+  __u32 unused;
+  open__subject(stats, cpu, st, out);
+  open__creds(&out->creds, &out->ns, &unused, &unused);
+  out->access = KE_FILE_CREATED; /* it was judged as writing; what it was to be, nobody knows */
+  out->ino = 0;
+  out->dev = dentry->d_parent->d_inode->i_sb->s_dev;
+  out->mode = mode;
+  out->uid = out->creds.fsuid;
+  out->gid = out->creds.fsgid;
+  out->nlink = 0;
+  open__clauses(rec, f);
+  __u64 len = open__path(st, rec, f, dir, open__slot(cpu));
+  if (open__moved(st, dentry)) st->walk |= KE_WALK_UNSTABLE;
+  open__send(stats, st, f, rec, len, 0);
 }
 
 #define MNT_NS_INTERNAL_VALUE (-22ll) /* fs/mount.h: ERR_PTR(-EINVAL) */

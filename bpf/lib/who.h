@@ -5,6 +5,7 @@
 #ifndef KE_WHO_H
 #define KE_WHO_H
 
+#include "bpf/lib/act.h"
 #include "bpf/lib/procs.h"
 
 #define FMODE_READ_BIT 0x1
@@ -18,6 +19,7 @@
 #define O_TMPFILE_BIT 020000000
 #define S_IFMT_BITS 0170000
 #define S_IFDIR_BITS 0040000
+#define S_IFREG_BITS 0100000
 
 /* What a process's mask depends on, compared on use: it is stale when any of it differs. Contents,
  * not pointers alone: a freed one comes back. What no condition asks for is 0. */
@@ -60,6 +62,7 @@ struct ke_dir {
 #define KE_DIR_PARTIAL 4u /* some ask for a prefix that ends inside a name */
 #define KE_DIR_UNSURE 8u  /* the path could not be read whole */
 #define KE_DIR_ALIAS 16u  /* the rules know it by another name: look at the inodes in it */
+#define KE_DIR_MOVED 32u  /* renames or mounts changed under the walker: its path as far as read */
 
 #define KE_DIR_TEXT 192 /* longer paths of directories are not kept */
 
@@ -111,6 +114,8 @@ struct ke_open_state {
   __u32 covered;   /* the file is mounted on the name that it is opened by */
   __u32 at;        /* slot of the epoch */
   __u32 undecided; /* of the process */
+  __u32 moved;     /* judged by a path that changed meanwhile */
+  __u32 verdict;   /* KE_VERDICT_* */
 };
 
 struct {

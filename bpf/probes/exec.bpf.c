@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "bpf/lib/act.h" /* has the kernel's types: first */
+
 #include "bpf/lib/chain.h"
 #include "bpf/lib/image.h"
 #include "bpf/lib/procs.h"
@@ -150,7 +152,11 @@ __weak __noinline int exec__end(__u32 cpu, __u32 off) {
   __u64 end = off;
   int clauses = exec__judge(cpu);
   rec->clauses.off = rec->clauses.len = rec->verdict = rec->pad = 0;
-  if (clauses) end = exec__clauses(scratch, rec, cpu, end);
+  if (clauses) {
+    end = exec__clauses(scratch, rec, cpu, end);
+    __u32 verdict = act__decide(cpu, rec->hdr.epoch & 1, KE_RC_EXEC);
+    rec->verdict = act__perform(verdict, rec->tgid, !(rec->flags & KE_F_UNDECIDED), false);
+  }
   event__send_bulk(stats, rec, ke_bound(end, sizeof(scratch->rec)));
   return 0;
 }

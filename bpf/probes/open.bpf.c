@@ -1,15 +1,68 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "bpf/lib/open_file.h"
 
+/* Of 6.11 and later. The per-CPU state is one run's: where a task can be preempted in a hook, and
+ * BPF LSM programs have no guard against a second run (6.2 and later), the CPU is held. */
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+const volatile __u32 ke_cfg_hold_cpu = 0;
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* What is cached of the directory, or anew; what the last judgement left is cleared. */
+static __always_inline struct ke_dir_slot* open__dir(struct ke_open_state* st,
+                                                     const struct ke_who_slot* who, __u32 cpu) {
+  __u64 address = *(volatile __u64*)&st->dir.at.dentry; /* a number now, not a pointer */
+  __u32 hash = address >> 6 ^ address >> 14 ^ who->mask_hash;
+  __u32 dir_index = st->dir_index = cpu * ke_cfg_dir_slots + (hash & (ke_cfg_dir_slots - 1));
+  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
+  if (!dir) return NULL;
+  if (!dir__same(&dir->dir, &st->dir)) dir__refresh(cpu);
+  st->alias = st->alias_prefix = st->name_prefix = st->name_suffix = 0;
+  st->hint = KE_HINT_UNKNOWN;
+  st->named = st->walked = st->composed = st->walk = st->moved = 0;
+  return dir;
+}
+
+/* Can no clause hold, by what the directory and the name's end say? */
+static __always_inline bool open__is_out(struct ke_open_state* st, struct ke_filter* f,
+                                         const struct ke_dir_slot* dir) {
+  __u32 flags = dir->flags;
+  if (flags & KE_DIR_MOVED) return false;
+  if (flags & KE_DIR_NONE) return true;
+  if (!(flags & KE_DIR_HINTED)) return false;
+  struct ke_rule_config* cfg = rules__config(st->at);
+  return cfg && !open__hint(st, f, cfg);
+}
+
+/* Judges, decides and acts; false = no clause holds. The clauses are those of the path that was
+ * read; when it changed meanwhile, the record has all that the process allows, for user space. */
+static __always_inline bool open__act(struct ke_open_state* st, struct ke_filter* f,
+                                      const struct ke_dir_slot* dir, __u32 cpu, bool may_deny) {
+  __u32 slot = open__slot(cpu);
+  int judged = open__judge(cpu);
+  if (judged == KE_BY_PATH) judged = open__by_path(cpu);
+  __u32 verdict = judged ? act__decide(slot, st->at, KE_RC_OPEN) : 0;
+  if (verdict) {
+    /* A path too long to be known is nobody's by chance: what may be forbidden is. */
+    bool cut = (st->walk | dir->walk) & (KE_WALK_CUT | KE_WALK_FAILED);
+    verdict = act__perform(verdict, st->tgid, !f->undecided || (cut && !st->undecided), may_deny);
+  }
+  st->verdict = verdict;
+  if (dir->flags & KE_DIR_MOVED || st->moved) {
+    open__from_who(st, f);
+    f->undecided = 1;
+    judged = row__any(&f->acc);
+  }
+  return judged;
+}
 
 /*
  * security_file_open: do_dentry_open asks it once the permissions of the file system have agreed,
  * whichever call came here: open, openat2, open_by_handle_at, io_uring, 32-bit, exec. Not asked
- * for O_PATH. By fentry, on all kernels from 5.10 on; other security modules may still refuse.
+ * for O_PATH. Returns 0 or -EPERM.
  */
-SEC("fentry/security_file_open")
-int BPF_PROG(open__fentry, struct file* file) {
+static __always_inline int open__hook(struct file* file, bool may_deny) {
   __u32 cpu = bpf_get_smp_processor_id();
   struct ke_cpu_stats* stats = stats__of(cpu);
   struct ke_rule_control* control = rules__control();
@@ -47,40 +100,119 @@ int BPF_PROG(open__fentry, struct file* file) {
   st->undecided = who->undecided;
   st->dir.mask_hash = who->mask_hash;
   st->dir.stamp = stamp;
-  struct open_file of = {.file = file, .dentry = file->f_path.dentry, .inode = file->f_inode};
-  st->name_seq = of.dentry->d_seq.seqcount.sequence;
+  struct dentry* dentry = file->f_path.dentry;
+  st->name_seq = dentry->d_seq.seqcount.sequence;
   st->dir.at.seqs = tree__seqs();
-  open__place(st, file, of.dentry);
+  open__place(st, file, dentry);
   root__fill(&st->dir.at);
-  __u64 address = *(volatile __u64*)&st->dir.at.dentry; /* a number now, not a pointer */
-  __u32 hash = address >> 6 ^ address >> 14 ^ who->mask_hash;
-  __u32 dir_index = st->dir_index = cpu * ke_cfg_dir_slots + (hash & (ke_cfg_dir_slots - 1));
-  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
   __u32 slot = open__slot(cpu);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  struct ke_dir_slot* dir = open__dir(st, who, cpu);
   if (!dir || !f) goto skip;
-  if (!dir__same(&dir->dir, &st->dir)) dir__refresh(cpu);
-  st->alias = st->alias_prefix = st->name_prefix = st->name_suffix = 0;
-  st->hint = KE_HINT_UNKNOWN;
-  st->named = st->walked = st->composed = st->walk = 0;
+  struct inode* inode = file->f_inode;
   bool alias = stamp & KE_STAMP_IDENTS &&
-               (of.inode->i_nlink > 1 || st->covered || dir->flags & KE_DIR_ALIAS) &&
-               open__alias(st, of.inode);
-  if (!alias && dir->flags & KE_DIR_NONE) goto skip;
-  if (!alias && dir->flags & KE_DIR_HINTED) {
-    struct ke_rule_config* cfg = rules__config(st->at);
-    if (cfg && !open__hint(st, f, cfg)) goto skip;
-  }
+               (inode->i_nlink > 1 || st->covered || dir->flags & KE_DIR_ALIAS) &&
+               open__alias(st, inode);
+  if (!alias && open__is_out(st, f, dir)) goto skip;
   st->access = open__access(file);
-  int judged = open__judge(cpu);
-  if (judged == KE_BY_PATH) judged = open__by_path(cpu);
-  if (!judged) goto skip;
   if (dir->walk & KE_WALK_UNREACHABLE && open__is_layer(file)) goto skip;
+  if (!open__act(st, f, dir, cpu, may_deny)) goto skip;
   if (stamp & KE_STAMP_MARKED) marks__set(open__slot(cpu), st->at, KE_RC_OPEN, tgid, st->start_ns);
-  open__report(stats, cpu, st, f, dir, &of);
-  return 0;
+  open__report(stats, cpu, st, f, dir, file);
+  return st->verdict & KE_VERDICT_DENIED ? -KE_EPERM : 0;
 skip:
   event__skip(stats, KE_FILE_OPEN);
+  return 0;
+}
+
+/*
+ * security_path_mknod: lookup_open and mknod(2) ask it before a file is made, with the mount. Only
+ * what a rule denies is of interest here: the others are judged when the file is opened. Returns 0
+ * or -EPERM.
+ */
+static __always_inline int create__hook(const struct path* path, struct dentry* dentry,
+                                        __u32 mode) {
+  __u32 cpu = bpf_get_smp_processor_id();
+  __u32 slot = open__slot(cpu);
+  struct ke_rule_control* control = rules__control();
+  __u64 id = bpf_get_current_pid_tgid();
+  __u32 tgid = id >> 32;
+  if (!control || tgid == ke_cfg_self) return 0;
+  __u64 stamp = control->stamp;
+  __u32 type = mode & S_IFMT_BITS;
+  if (!KE_STAMP_EPOCH(stamp) || (type && type != S_IFREG_BITS)) return 0;
+  __u32 at = KE_STAMP_EPOCH(stamp) & 1;
+  struct ke_rule_config* cfg = rules__config(at);
+  if (!cfg || !cfg->acts[KE_RC_OPEN].deny) return 0;
+  struct ke_cpu_stats* stats = stats__of(cpu);
+  __u32* gen = proc__gen(tgid);
+  __u32 who_index = cpu * ke_cfg_who_slots + (tgid & (ke_cfg_who_slots - 1));
+  struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &who_index);
+  struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  if (!stats || !gen || !who || !st || !f) return 0;
+  __builtin_memset(&st->subject, 0, sizeof(st->subject));
+  if (stamp & KE_STAMP_CGROUP) st->subject.cgroup_id = current__cgroup_id();
+  st->stamp = stamp;
+  st->at = at;
+  st->tgid = tgid;
+  st->tid = id;
+  st->gen = *gen;
+  st->who_index = who_index;
+  who__refresh(cpu);
+  who->stamp = 0; /* not for opens: it lacks what they are compared by */
+  if (!who->mask_hash) return 0;
+  st->start_ns = who->start_ns;
+  st->undecided = who->undecided;
+  st->dir.mask_hash = who->mask_hash;
+  st->dir.stamp = stamp;
+  st->name_seq = dentry->d_seq.seqcount.sequence;
+  st->dir.at.seqs = tree__seqs();
+  open__name_place(st, dentry, path->dentry, path->mnt);
+  root__fill(&st->dir.at);
+  struct ke_dir_slot* dir = open__dir(st, who, cpu);
+  if (!dir || open__is_out(st, f, dir)) return 0;
+  st->access = KE_FILE_CREATED | KE_FILE_WRITE;
+  if (!open__act(st, f, dir, cpu, true) || !(st->verdict & KE_VERDICT_DENIED)) return 0;
+  create__report(stats, cpu, st, f, dir, dentry, mode);
+  return -KE_EPERM;
+}
+
+/* One of the three pairs is loaded. BPF LSM, where it is active; else what stands in for the hook's
+ * return value, on the same functions; else the hook only watches. */
+SEC("lsm/file_open")
+int BPF_PROG(open__lsm, struct file* file, int ret) {
+  if (ret) return ret;
+  if (ke_cfg_hold_cpu) bpf_preempt_disable();
+  ret = open__hook(file, true);
+  if (ke_cfg_hold_cpu) bpf_preempt_enable();
+  return ret;
+}
+
+SEC("lsm/path_mknod")
+int BPF_PROG(create__lsm, const struct path* dir, struct dentry* dentry, unsigned short mode,
+             unsigned int dev, int ret) {
+  if (ret) return ret;
+  if (ke_cfg_hold_cpu) bpf_preempt_disable();
+  ret = create__hook(dir, dentry, mode);
+  if (ke_cfg_hold_cpu) bpf_preempt_enable();
+  return ret;
+}
+
+SEC("fmod_ret/security_file_open")
+int BPF_PROG(open__modify, struct file* file, int ret) {
+  return ret ? ret : open__hook(file, true);
+}
+
+SEC("fmod_ret/security_path_mknod")
+int BPF_PROG(create__modify, const struct path* dir, struct dentry* dentry, unsigned short mode,
+             unsigned int dev, int ret) {
+  return ret ? ret : create__hook(dir, dentry, mode);
+}
+
+SEC("fentry/security_file_open")
+int BPF_PROG(open__fentry, struct file* file) {
+  open__hook(file, false);
   return 0;
 }
 

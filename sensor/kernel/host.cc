@@ -2,13 +2,16 @@
 #include "sensor/kernel/host.h"
 
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +19,13 @@
 
 namespace kentry {
 namespace {
+
+std::string FirstLine(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
 
 // Addresses of kernel symbols, 0 where the kernel doesn't tell.
 void FindSymbols(std::span<const std::pair<std::string_view, uint64_t*>> wanted) {
@@ -70,6 +80,25 @@ KernelSymbols FindKernelSymbols() {
        {"init_nsproxy", &found.init_nsproxy}}};
   FindSymbols(symbols);
   return found;
+}
+
+bool BpfLsmIsActive() {
+  const std::string list = FirstLine("/sys/kernel/security/lsm");
+  return ("," + list + ",").find(",bpf,") != std::string::npos;
+}
+
+bool HooksMayBePreempted() {
+  const auto has = [](std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+  };
+  // "none (voluntary) full": since 5.12.
+  const std::string mode = FirstLine("/sys/kernel/debug/sched/preempt");
+  if (!mode.empty()) return !has(mode, "(none)") && !has(mode, "(voluntary)");
+  utsname name{};
+  if (uname(&name) != 0 || !has(name.version, "PREEMPT")) return false;
+  const std::string line = " " + FirstLine("/proc/cmdline") + " ";
+  const bool dynamic = has(name.version, "PREEMPT_DYNAMIC");
+  return !dynamic || (!has(line, " preempt=none ") && !has(line, " preempt=voluntary "));
 }
 
 }  // namespace kentry

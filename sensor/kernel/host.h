@@ -22,6 +22,11 @@ absl::Status CheckHost();
 // 5.10 accounts maps to RLIMIT_MEMLOCK; 5.11 and later to the memory cgroup.
 void RaiseMemlock();
 KernelSymbols FindKernelSymbols();
+// Is "bpf" among the security modules that are asked? False too where securityfs isn't mounted.
+bool BpfLsmIsActive();
+// Can a task be preempted while a BPF program of its CPU runs? By the kernel's mode of preemption
+// (debugfs, else its version line and command line); true when that can't be known.
+bool HooksMayBePreempted();
 
 }  // namespace kentry
 

@@ -334,6 +334,10 @@ absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> Kernel::Impl::Own
 absl::Status Kernel::Impl::PrepareRules(const RuleTables& tables) {
   if ((tables.config.classes & 1u << KE_RC_OPEN) != 0) {
     RETURN_IF_ERROR(file_open_.Want(base_->obj, cpus_, configure_open_));
+    if (tables.config.acts[KE_RC_OPEN].deny != 0 && !file_open_.denies()) {
+      return absl::FailedPreconditionError(
+          "this kernel can't deny an open, see kentry probe; write another action");
+    }
   }
   return rules_.Prepare(tables);
 }
@@ -354,7 +358,7 @@ absl::Status Kernel::Impl::PendProcesses(
 std::vector<Backend> Kernel::Impl::Backends() const {
   std::vector<Backend> all = backends_;
   all.insert(all.end(), failed_exec_.backends().begin(), failed_exec_.backends().end());
-  all.push_back(file_open_.backend());
+  for (Backend& row : file_open_.backends()) all.push_back(std::move(row));
   return all;
 }
 
