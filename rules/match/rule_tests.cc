@@ -10,7 +10,7 @@
 #include "fmt/format.h"
 #include "rules/match/evaluator.h"
 #include "rules/match/event_fields.h"
-#include "rules/match/expr_text.h"
+#include "rules/model/expr_text.h"
 #include "sensor/event/event.h"
 
 namespace kentry {

@@ -3,8 +3,8 @@
 #include <string_view>
 
 #include "fmt/format.h"
-#include "rules/match/expr_text.h"
 #include "rules/match/rule_tests.h"
+#include "rules/model/expr_text.h"
 #include "sensor/util/terminal.h"
 
 namespace kentry {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "fmt/format.h"
-#include "rules/match/expr_text.h"
+#include "rules/model/expr_text.h"
 
 namespace kentry {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "rules/match/evaluator.h"
-#include "rules/match/expr_text.h"
+#include "rules/model/expr_text.h"
 #include "tests/unit/rules/match/build.h"
 
 namespace kentry {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "rules/match/expr_text.h"
+#include "rules/model/expr_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text of rules for people and for JSON.
-#ifndef KENTRY_RULES_MATCH_EXPR_TEXT_H_
-#define KENTRY_RULES_MATCH_EXPR_TEXT_H_
+#ifndef KENTRY_RULES_MODEL_EXPR_TEXT_H_
+#define KENTRY_RULES_MODEL_EXPR_TEXT_H_
 
 #include <string>
 #include <string_view>
@@ -23,4 +23,4 @@ std::string JsonString(std::string_view bytes);
 
 }  // namespace kentry
 
-#endif  // KENTRY_RULES_MATCH_EXPR_TEXT_H_
+#endif  // KENTRY_RULES_MODEL_EXPR_TEXT_H_
