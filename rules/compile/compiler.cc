@@ -65,18 +65,23 @@ uint32_t Longest(const StringIds& ids, std::string_view path, size_t longest, bo
 
 }  // namespace
 
-void CompiledRules::Plan(const PatternEndsFunction& ends, Diagnostics* diagnostics) {
+bool CompiledRules::Plan(const PatternEndsFunction& ends, Diagnostics* diagnostics) {
   const RuleSet& set = *rules_;
+  const size_t errors = diagnostics->errors();
   plans_.resize(set.rules.size());
+  effects_.resize(set.rules.size());
   for (uint32_t i = 0; i < set.rules.size(); ++i) {
     const Rule& rule = set.rules[i];
+    effects_[i].action = rule.action;
     if (!rule.enabled) continue;
     const auto cls = KernelClass(rule.on);
     if (!cls) {
+      effects_[i] = DecideEffect(rule, nullptr, diagnostics);
       by_class_[static_cast<size_t>(rule.on)].push_back(i);
       continue;
     }
     RulePlan& plan = plans_[i] = PlanRule(rule, i, ends, marks_);
+    effects_[i] = DecideEffect(rule, &plan, diagnostics);
     if (!plan.kernel_decides) {
       diagnostics->Warning(
           rule.when_at, fmt::format("rules.{}.when", rule.name),
@@ -87,6 +92,7 @@ void CompiledRules::Plan(const PatternEndsFunction& ends, Diagnostics* diagnosti
     }
     clauses_[*cls].insert(clauses_[*cls].end(), plan.clauses.begin(), plan.clauses.end());
   }
+  return diagnostics->errors() == errors;
 }
 
 bool CompiledRules::Fits(Diagnostics* diagnostics) const {
@@ -129,8 +135,8 @@ std::unique_ptr<CompiledRules> CompiledRules::Compile(std::shared_ptr<const Rule
   std::unique_ptr<CompiledRules> out(new CompiledRules);
   out->rules_ = std::move(rules);
   out->marks_ = MarkList(*out->rules_);
-  out->Plan(ends, diagnostics);
-  if (!out->Fits(diagnostics)) return nullptr;
+  const bool planned = out->Plan(ends, diagnostics);
+  if (!out->Fits(diagnostics) || !planned) return nullptr;
   out->tables_.config.seed[0] = seed[0];
   out->tables_.config.seed[1] = seed[1];
   std::string why;
@@ -150,6 +156,17 @@ std::unique_ptr<CompiledRules> CompiledRules::OfClauses(
                                 [](const auto& of_class) { return of_class.size() <= KE_CLAUSES; });
   std::string why;
   return fits && TableBuilder(out.get()).Build(&why) ? std::move(out) : nullptr;
+}
+
+ke_row CompiledRules::QuietRow(ke_rule_class cls, const std::set<uint32_t>& silenced) const {
+  ke_row row{};
+  const bool all = rules_->mode != RuleMode::kEnforce;
+  for (size_t i = 0; i < clauses_[cls].size(); ++i) {
+    const uint32_t rule = clauses_[cls][i].rule;
+    if (!Enforces(effects_[rule].action) || (!all && !silenced.contains(rule))) continue;
+    row.words[i / 64] |= uint64_t{1} << (i % 64);
+  }
+  return row;
 }
 
 ke_path_ids CompiledRules::IdsOf(std::string_view path) const {

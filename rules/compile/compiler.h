@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "rules/compile/clauses.h"
+#include "rules/compile/enforce.h"
 #include "rules/compile/mark_places.h"
 #include "rules/compile/marks.h"
 #include "rules/compile/tables.h"
@@ -34,15 +35,16 @@ using StringIds = std::map<std::string, uint32_t, std::less<>>;
 class CompiledRules {
  public:
   // Compiles all enabled rules. Says in `diagnostics` what keeps the set from the kernel (more
-  // clauses than fit a class, more strings than ids): then nothing is returned. Warns of rules that
-  // leave the kernel nothing to decide. `seed` is that of the string hash: two random words.
+  // clauses than fit a class, more strings than ids, an action that it can't do): then nothing is
+  // returned. Warns of rules that leave the kernel nothing to decide. `seed` is that of the string
+  // hash: two random words.
   static std::unique_ptr<CompiledRules> Compile(std::shared_ptr<const RuleSet> rules,
                                                 const PatternEndsFunction& ends,
                                                 const std::array<uint64_t, 2>& seed,
                                                 Diagnostics* diagnostics);
 
   // The tables of clauses that no rule spells, for dimensions that no class has yet: all of the
-  // object but rules() works. Nullptr: something doesn't fit.
+  // object but what is said of rules works. Nullptr: something doesn't fit.
   static std::unique_ptr<CompiledRules> OfClauses(
       std::array<std::vector<Clause>, KE_RC_MAX> clauses);
 
@@ -55,6 +57,11 @@ class CompiledRules {
   const RulePlan* plan(size_t rule) const {
     return plans_[rule].clauses.empty() && !plans_[rule].kernel_decides ? nullptr : &plans_[rule];
   }
+  // What is in effect of a rule's action.
+  const RuleEffect& effect(size_t rule) const { return effects_[rule]; }
+  // The row tables().config.acts[cls].quiet for when, beside what the set's mode says, the rules
+  // `silenced` are only to say what they would do.
+  ke_row QuietRow(ke_rule_class cls, const std::set<uint32_t>& silenced) const;
   // Enabled rules of a class that user space judges alone.
   const std::vector<uint32_t>& RulesOf(EventClass cls) const {
     return by_class_[static_cast<size_t>(cls)];
@@ -91,13 +98,15 @@ class CompiledRules {
  private:
   friend class TableBuilder;
   CompiledRules() = default;
-  void Plan(const PatternEndsFunction& ends, Diagnostics* diagnostics);
+  // False: `diagnostics` got an error.
+  bool Plan(const PatternEndsFunction& ends, Diagnostics* diagnostics);
   bool Fits(Diagnostics* diagnostics) const;
   void FindKnownPaths();
 
   std::shared_ptr<const RuleSet> rules_;
   MarkList marks_;
   std::vector<RulePlan> plans_;
+  std::vector<RuleEffect> effects_;
   std::array<std::vector<Clause>, KE_RC_MAX> clauses_;
   std::array<std::vector<uint32_t>, kEventClassCount> by_class_;
   RuleTables tables_;

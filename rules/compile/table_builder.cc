@@ -279,6 +279,7 @@ bool TableBuilder::Build(std::string* why) {
   BuildAddresses(KE_ADDRESS_REMOTE);
   BuildAddresses(KE_ADDRESS_LOCAL);
   BuildMarks();
+  if (!BuildActs(why)) return false;
   BuildCgroups();
   BuildKeys();
   return true;

@@ -65,6 +65,9 @@ class TableBuilder {
   void BuildAddresses(ke_address_place place);
   void BuildMarks();
   void BuildMarks(ke_rule_class cls);
+  bool BuildActs(std::string* why);
+  void BuildActs(ke_rule_class cls);
+  bool BuildSignals(std::string* why);
   void BuildKeys();
 
   CompiledRules& out_;

@@ -77,6 +77,7 @@ struct Rule {
   SourcePos when_at;
   RuleAction action = RuleAction::kAlert;
   int signal = 0;                      // kSignal
+  SourcePos then_at;                   // of `action`; the rule's place where it names none
   std::optional<RuleAction> fallback;  // where this kernel can't do `action`
   RuleSeverity severity = RuleSeverity::kWarning;
   std::vector<RuleTag> tags;

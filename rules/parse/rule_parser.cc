@@ -30,7 +30,7 @@ class RuleReader {
   std::optional<Rule> Read() {
     const size_t before = reporter_.errors();
     rule_.name = draft_.name;
-    rule_.at = draft_.at;
+    rule_.at = rule_.then_at = draft_.at;
     rule_.enabled = !draft_.disabled;
     // The class first: conditions, messages, limits and tests depend on it.
     const bool has_class = ReadClass();
@@ -153,6 +153,7 @@ class RuleReader {
       if (const auto action = ReadAction(Keyed(*part), reporter_)) {
         rule_.action = action->action;
         rule_.signal = action->signal;
+        rule_.then_at = PosOf(reporter_.sources(), *part->node);
       } else {
         return;  // whether a fallback fits can't be said
       }

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/compile/enforce.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "fmt/format.h"
+#include "rules/model/expr_text.h"
+
+namespace kentry {
+namespace {
+
+// Why the kernel can't do something for a rule.
+struct Obstacle {
+  SourcePos at;
+  std::string_view key;  // of the rule
+  std::string why;
+  std::string hint;
+};
+
+bool ClassAllows(EventClass cls, RuleAction action) {
+  return KernelClass(cls) && (action != RuleAction::kDeny || cls != EventClass::kProcessExec);
+}
+
+std::string ClassesThatAllow(RuleAction action) {
+  std::string names;
+  for (const ClassDef& cls : Classes()) {
+    if (!ClassAllows(cls.id, action)) continue;
+    names += names.empty() ? "" : " and ";
+    names += cls.name;
+  }
+  return names;
+}
+
+Obstacle ClassObstacle(const Rule& rule, RuleAction action) {
+  if (KernelClass(rule.on)) {
+    return {rule.then_at, "then", "the program is running when the event happens",
+            "deny its file by a rule on file.open with file.exec, or write then: kill"};
+  }
+  return {rule.then_at, "then",
+          fmt::format("user space judges {}, when it is over", GetClass(rule.on).name),
+          fmt::format("{} works on {}; or write fallback: alert", ActionName(action),
+                      ClassesThatAllow(action))};
+}
+
+std::vector<Obstacle> ConditionObstacles(const Rule& rule, const RulePlan& plan) {
+  std::vector<Obstacle> found;
+  const bool exact = std::all_of(plan.clauses.begin(), plan.clauses.end(),
+                                 [](const Clause& clause) { return clause.exact; });
+  if (exact) return found;
+  for (const Decision& decision : plan.decisions) {
+    if (decision.where != DecidedIn::kPartly && decision.where != DecidedIn::kUserSpace) continue;
+    const bool partly = decision.where == DecidedIn::kPartly;
+    found.push_back(
+        {decision.expr->at, "when",
+         fmt::format("{} is {} in user space{}{}", ExprText(*decision.expr),
+                     partly ? "finished" : "decided", decision.why.empty() ? "" : ": ",
+                     decision.why),
+         "write it with ==, in, startsWith or endsWith on a field that the kernel compares (see "
+         "docs/rules.md), or write fallback: alert"});
+  }
+  if (found.empty()) {
+    found.push_back({rule.when_at, "when",
+                     fmt::format("it has more than {} alternatives: user space decides the rest",
+                                 kClausesPerRule),
+                     "write alternatives on one field as \"in [...]\", make it two rules, or write "
+                     "fallback: alert"});
+  }
+  return found;
+}
+
+std::vector<Obstacle> ObstaclesTo(const Rule& rule, RuleAction action, const RulePlan* plan) {
+  if (!Enforces(action)) return {};
+  if (!ClassAllows(rule.on, action)) return {ClassObstacle(rule, action)};
+  return ConditionObstacles(rule, *plan);
+}
+
+RuleEffect EffectOf(const Rule& rule, RuleAction action) {
+  RuleEffect effect{.action = action};
+  if (action == RuleAction::kKill) effect.signal = SIGKILL;
+  if (action == RuleAction::kSignal) effect.signal = rule.signal;
+  return effect;
+}
+
+}  // namespace
+
+bool Enforces(RuleAction action) {
+  return action == RuleAction::kKill || action == RuleAction::kSignal ||
+         action == RuleAction::kDeny;
+}
+
+std::string SignalText(int signal) {
+  const char* name = sigabbrev_np(signal);
+  return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);
+}
+
+RuleEffect DecideEffect(const Rule& rule, const RulePlan* plan, Diagnostics* diagnostics) {
+  std::vector<Obstacle> obstacles = ObstaclesTo(rule, rule.action, plan);
+  if (obstacles.empty()) return EffectOf(rule, rule.action);
+  std::string what(ActionName(rule.action));
+  if (rule.fallback) {
+    const std::vector<Obstacle> others = ObstaclesTo(rule, *rule.fallback, plan);
+    if (others.empty()) {
+      RuleEffect effect = EffectOf(rule, *rule.fallback);
+      effect.why = std::move(obstacles[0].why);
+      return effect;
+    }
+    what += fmt::format(", nor {} as its fallback says", ActionName(*rule.fallback));
+    obstacles = others;
+  }
+  for (Obstacle& obstacle : obstacles) {
+    diagnostics->Error(obstacle.at, fmt::format("rules.{}.{}", rule.name, obstacle.key),
+                       fmt::format("rule \"{}\" can't {}: {}", rule.name, what, obstacle.why),
+                       std::move(obstacle.hint));
+  }
+  return EffectOf(rule, rule.action);
+}
+
+void CheckEffects(const RuleSet& rules, const PatternEndsFunction& ends, Diagnostics* diagnostics) {
+  const MarkList marks(rules);
+  for (uint32_t i = 0; i < rules.rules.size(); ++i) {
+    const Rule& rule = rules.rules[i];
+    if (!rule.enabled || !Enforces(rule.action)) continue;
+    if (!KernelClass(rule.on)) {
+      DecideEffect(rule, nullptr, diagnostics);
+      continue;
+    }
+    const RulePlan plan = PlanRule(rule, i, ends, marks);
+    DecideEffect(rule, &plan, diagnostics);
+  }
+}
+
+}  // namespace kentry

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which clauses make the kernel do what.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <map>
+#include <set>
+
+#include "fmt/format.h"
+#include "rules/compile/table_builder.h"
+
+namespace kentry {
+namespace {
+
+void SetBit(ke_row* row, size_t i) { row->words[i / 64] |= uint64_t{1} << (i % 64); }
+
+}  // namespace
+
+bool TableBuilder::BuildSignals(std::string* why) {
+  std::map<int, std::string_view> signals;  // to the first rule that sends it
+  for (const auto& clauses : out_.clauses_) {
+    for (const Clause& clause : clauses) {
+      const int signal = out_.effect(clause.rule).signal;
+      if (signal != 0) signals.try_emplace(signal, out_.rules_->rules[clause.rule].name);
+    }
+  }
+  if (signals.empty()) return true;
+  signals.try_emplace(SIGKILL, "");  // has its place, whether or not a rule sends it
+  if (signals.size() > KE_SIGNALS_MAX) {
+    for (const auto& [signal, rule] : signals) {
+      if (signal == SIGKILL) continue;
+      *why += fmt::format("{}{} (\"{}\")", why->empty() ? "" : ", ", SignalText(signal), rule);
+    }
+    *why = fmt::format("the rules send {} different signals beside SIGKILL; at most {}: {}",
+                       signals.size() - 1, KE_SIGNALS_MAX - 1, *why);
+    return false;
+  }
+  ke_rule_config& config = out_.tables_.config;
+  size_t used = 0;
+  config.signals[used++] = SIGKILL;
+  for (const auto& [signal, rule] : signals) {
+    if (signal != SIGKILL) config.signals[used++] = static_cast<uint32_t>(signal);
+  }
+  return true;
+}
+
+void TableBuilder::BuildActs(ke_rule_class cls) {
+  RuleTables& tables = out_.tables_;
+  ke_row any{};
+  ke_row deny{};
+  std::array<ke_row, KE_SIGNALS_MAX> signals{};
+  std::array<bool, KE_SIGNALS_MAX> sent{};
+  bool acts = false;
+  bool denies = false;
+  const std::vector<Clause>& clauses = out_.clauses_[cls];
+  for (size_t i = 0; i < clauses.size(); ++i) {
+    const RuleEffect& effect = out_.effect(clauses[i].rule);
+    if (!Enforces(effect.action)) continue;
+    acts = true;
+    SetBit(&any, i);
+    if (effect.action == RuleAction::kDeny) {
+      denies = true;
+      SetBit(&deny, i);
+      continue;
+    }
+    const auto& numbers = tables.config.signals;
+    const auto at = static_cast<size_t>(
+        std::find(std::begin(numbers), std::end(numbers), static_cast<uint32_t>(effect.signal)) -
+        std::begin(numbers));
+    sent[at] = true;
+    SetBit(&signals[at], i);
+  }
+  if (!acts) return;
+  ke_acts& out = tables.config.acts[cls];
+  out.any = AddRow(any);
+  if (denies) out.deny = AddRow(deny);
+  for (size_t i = 0; i < signals.size(); ++i) {
+    if (sent[i]) out.signals[i] = AddRow(signals[i]);
+  }
+  // Changed while it is in force: nothing else may have the same row.
+  out.quiet = static_cast<uint32_t>(tables.rows.size());
+  tables.rows.push_back(out_.QuietRow(cls, {}));
+}
+
+bool TableBuilder::BuildActs(std::string* why) {
+  if (out_.rules_ == nullptr) return true;  // clauses that no rule spells
+  if (!BuildSignals(why)) return false;
+  for (int i = 0; i < KE_RC_MAX; ++i) BuildActs(static_cast<ke_rule_class>(i));
+  return true;
+}
+
+}  // namespace kentry
