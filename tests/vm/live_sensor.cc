@@ -112,9 +112,16 @@ void LiveSensor::Read() {
     std::vector<Seen> fresh;
     batch.ForEach([&](EventView event) { fresh.emplace_back(event); });
     absl::MutexLock lock(&mu_);
-    for (Seen& event : fresh) events_.push_back(std::move(event));
+    for (Seen& event : fresh) {
+      if (!take_ || !take_(event)) events_.push_back(std::move(event));
+    }
     news_.SignalAll();
   }
+}
+
+void LiveSensor::Take(Predicate take) {
+  absl::MutexLock lock(&mu_);
+  take_ = std::move(take);
 }
 
 std::optional<Seen> LiveSensor::Wait(const Predicate& wanted, absl::Duration timeout) {

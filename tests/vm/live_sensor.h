@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole sensor in the test's process: the pipeline on a thread of its own, and copies of all
+// A whole sensor in the test's process: the pipeline on a thread of its own, and copies of the
 // events that it writes into its journal.
 #ifndef KENTRY_TESTS_VM_LIVE_SENSOR_H_
 #define KENTRY_TESTS_VM_LIVE_SENSOR_H_
@@ -67,6 +67,11 @@ class LiveSensor {
   // Ends Run and waits until all that it wrote was read; the pipeline's counters stay. Idempotent.
   void Stop();
 
+  // From now on `take` is called with each event as it is read, and those for which it returns true
+  // are not kept: for loads whose events no memory holds. It is called on another thread and must
+  // not use this object; after the next Take it is not called any more. Settle needs the exits of
+  // this process's children.
+  void Take(Predicate take);
   // The first kept event for which `wanted` is true; waits for it.
   std::optional<Seen> Wait(const Predicate& wanted, absl::Duration timeout = kPatience);
   std::optional<Seen> WaitFor(EventClass cls, uint64_t pid);
@@ -95,6 +100,7 @@ class LiveSensor {
   std::thread read_thread_;
   mutable absl::Mutex mu_;
   absl::CondVar news_;
+  Predicate take_ ABSL_GUARDED_BY(mu_);
   std::deque<Seen> events_ ABSL_GUARDED_BY(mu_);
 };
 
