@@ -295,7 +295,7 @@ KE_STATIC_ASSERT(sizeof(struct ke_marks) == 264, "ke_marks is an element of a ma
 struct ke_rule_control {
   __u64 stamp;
   __u32 next; /* epoch being prepared: exec and fork write its ids too; the present one = none is */
-  __u32 pad;
+  __u32 may_deny; /* which hook judges opens: 1 = the one that can refuse them, 0 = that watches */
 };
 KE_STATIC_ASSERT(sizeof(struct ke_rule_control) == 16, "ke_rule_control is mapped by user space");
 

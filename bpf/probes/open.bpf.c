@@ -72,6 +72,7 @@ static __always_inline int open__hook(struct file* file, bool may_deny) {
   __u32 who_index = cpu * ke_cfg_who_slots + (tgid & (ke_cfg_who_slots - 1));
   struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &who_index);
   if (!stats || !control || !gen || !who) return 0; /* each has an element for it */
+  if (control->may_deny != may_deny) return 0;      /* while one takes over from the other */
   __u64 stamp = control->stamp;
   __u32 now = *gen;
   /* A file below an overlay: the overlay's own open has been judged. */
@@ -178,8 +179,8 @@ static __always_inline int create__hook(const struct path* path, struct dentry* 
   return -KE_EPERM;
 }
 
-/* One of the three pairs is loaded. BPF LSM, where it is active; else what stands in for the hook's
- * return value, on the same functions; else the hook only watches. */
+/* fentry watches, and is the cheapest. Once a rule denies, BPF LSM takes over where it is active,
+ * else what stands in for the hook's return value, on the same functions. */
 SEC("lsm/file_open")
 int BPF_PROG(open__lsm, struct file* file, int ret) {
   if (ret) return ret;

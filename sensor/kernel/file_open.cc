@@ -22,37 +22,39 @@ constexpr uint32_t kDirSlots = 2048;
 
 struct Names {
   const char* name;
-  const char* cost;
+  const char* unused;
 };
+// In the order of Way.
 constexpr std::array<Names, 3> kNames = {
-    {{"BPF LSM file_open, path_mknod", ""},
-     {"fmod_ret security_file_open, security_path_mknod", ""},
-     {"fentry security_file_open", "opens are watched, deny can't be had"}}};
+    {{"BPF LSM file_open, path_mknod", "no rule denies"},
+     {"fmod_ret security_file_open, security_path_mknod", "no rule denies"},
+     {"fentry security_file_open", "no rule asks for it"}}};
 
 }  // namespace
 
 // "" or why this way can't be had.
-std::string FileOpen::Try(Way way, const bpf_object* base, int cpus,
-                          const std::function<void(ke_open*)>& configure) {
+std::string FileOpen::Load(Way way, const bpf_object* base, int cpus, const Configure& configure,
+                           Hook* hook) {
   const bool preempted = HooksMayBePreempted();
   if (way == kLsm && !BpfLsmIsActive()) return "bpf is not in /sys/kernel/security/lsm";
   if (way == kModify && preempted) {
     return "tasks can be preempted in hooks here, and nothing but BPF LSM can keep them from it";
   }
-  open_.reset(ke_open::open());
-  if (open_ == nullptr) return ErrnoText(errno);
-  configure(open_.get());
+  hook->open.reset(ke_open::open());
+  ke_open* open = hook->open.get();
+  if (open == nullptr) return ErrnoText(errno);
+  configure(open);
   const uint32_t who = SlotsPerCpu(kWhoSlots, cpus);
   const uint32_t dir = SlotsPerCpu(kDirSlots, cpus);
   const auto count = static_cast<uint32_t>(cpus);
-  open_->rodata->ke_cfg_who_slots = who;
-  open_->rodata->ke_cfg_dir_slots = dir;
-  open_->rodata->ke_cfg_hold_cpu = way == kLsm && preempted ? 1 : 0;
-  bpf_map__set_max_entries(open_->maps.ke_open_who, count * who);
-  bpf_map__set_max_entries(open_->maps.ke_open_dirs, count * dir);
-  bpf_map__set_max_entries(open_->maps.ke_open_states, count);
-  bpf_map__set_max_entries(open_->maps.ke_open_recs, count);
-  auto& progs = open_->progs;
+  open->rodata->ke_cfg_who_slots = who;
+  open->rodata->ke_cfg_dir_slots = dir;
+  open->rodata->ke_cfg_hold_cpu = way == kLsm && preempted ? 1 : 0;
+  bpf_map__set_max_entries(open->maps.ke_open_who, count * who);
+  bpf_map__set_max_entries(open->maps.ke_open_dirs, count * dir);
+  bpf_map__set_max_entries(open->maps.ke_open_states, count);
+  bpf_map__set_max_entries(open->maps.ke_open_recs, count);
+  auto& progs = open->progs;
   const std::array<std::array<bpf_program*, 2>, kWays> pairs = {
       {{progs.open__lsm, progs.create__lsm},
        {progs.open__modify, progs.create__modify},
@@ -62,34 +64,43 @@ std::string FileOpen::Try(Way way, const bpf_object* base, int cpus,
       if (program != nullptr) bpf_program__set_autoload(program, i == static_cast<size_t>(way));
     }
   }
-  if (std::string why = LoadBeside(base, open_->obj); !why.empty()) return why;
+  if (std::string why = LoadBeside(base, open->obj); !why.empty()) return why;
+  hook->program = pairs[way][0];
   // The one that reports last.
   for (bpf_program* program : {progs.rename__fentry, progs.unlink__fentry, progs.rmdir__fentry,
                                pairs[way][1], pairs[way][0]}) {
     if (program == nullptr) continue;
     absl::StatusOr<Link> link = AttachProgram(program, bpf_program__name(program));
     if (!link.ok()) return std::string(link.status().message());
-    links_.push_back(*std::move(link));
+    hook->links.push_back(*std::move(link));
   }
-  program_ = pairs[way][0];
   return "";
 }
 
-absl::Status FileOpen::Want(const bpf_object* base, int cpus,
-                            const std::function<void(ke_open*)>& configure) {
-  if (chosen_ >= 0) return absl::OkStatus();
-  for (const Way way : {kLsm, kModify, kWatches}) {
-    refused_[way] = Try(way, base, cpus, configure);
+absl::Status FileOpen::Want(const bpf_object* base, int cpus, bool deny,
+                            const Configure& configure) {
+  if (denies() || (chosen_ >= 0 && !deny)) return absl::OkStatus();
+  std::string reasons;
+  for (const Way way : {kWatch, kLsm, kModify}) {
+    if (deny == (way == kWatch)) continue;
+    Hook hook;
+    refused_[way] = Load(way, base, cpus, configure, &hook);
     if (refused_[way].empty()) {
+      old_ = std::move(now_);
+      now_ = std::move(hook);
       chosen_ = way;
       return absl::OkStatus();
     }
-    links_.clear();
-    open_.reset();
+    reasons +=
+        fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", kNames[way].name, refused_[way]);
   }
-  return absl::FailedPreconditionError(fmt::format("file.open: {}: {}; {}: {}; {}: {}",
-                                                   kNames[0].name, refused_[0], kNames[1].name,
-                                                   refused_[1], kNames[2].name, refused_[2]));
+  return absl::FailedPreconditionError(
+      fmt::format("{}: {}", deny ? "this kernel can't deny opens" : "file.open", reasons));
+}
+
+void FileOpen::DropOld() {
+  missed_before_ += old_.Missed();
+  old_ = Hook();
 }
 
 std::vector<Backend> FileOpen::backends() const {
@@ -102,14 +113,12 @@ std::vector<Backend> FileOpen::backends() const {
                 .chosen = chosen,
                 .reason = refused_[i]};
     if (row.reason.empty() && !chosen) {
-      row.reason = chosen_ < 0 ? "no rule asks for it" : "not needed: a better one is in use";
+      row.reason =
+          denies() && i == kWatch ? "not needed: one that denies is in use" : kNames[i].unused;
     }
-    if (chosen) row.cost = kNames[i].cost;
     rows.push_back(std::move(row));
   }
-  const bool none =
-      std::all_of(rows.begin(), rows.end(), [](const Backend& row) { return !row.available; });
-  if (none) rows.back().cost = "rules on file.open can't be had";
+  if (!refused_[kWatch].empty()) rows.back().cost = "rules on file.open can't be had";
   return rows;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hooks on opens: loaded and attached when the first rule set asks for the class, and kept from
-// then on (5.10 attaches a loaded fentry program once only). Internal to sensor/kernel.
+// The hooks on opens: loaded and attached when a rule set first asks for the class, or for denying
+// in it, and kept from then on (5.10 attaches a loaded fentry program once only). Internal to
+// sensor/kernel.
 #ifndef KENTRY_SENSOR_KERNEL_FILE_OPEN_H_
 #define KENTRY_SENSOR_KERNEL_FILE_OPEN_H_
 
@@ -17,27 +18,38 @@ namespace kentry {
 
 class FileOpen {
  public:
-  // Loads and attaches the best backend, unless that is done. `configure` sets the switches that
-  // all objects share. kFailedPrecondition, with the reasons, when there is none.
-  absl::Status Want(const bpf_object* base, int cpus,
-                    const std::function<void(ke_open*)>& configure);
+  using Configure = std::function<void(ke_open*)>;
+
+  // Loads and attaches what watches opens, or with `deny` what can refuse them, unless that is
+  // done; then the caller lets the new hook judge and calls DropOld. `configure` sets the switches
+  // that all objects share. kFailedPrecondition, with the reasons, when there is none.
+  absl::Status Want(const bpf_object* base, int cpus, bool deny, const Configure& configure);
+  // Detaches the hook that another one has taken over from.
+  void DropOld();
+  // Can the hook refuse an open?
+  bool denies() const { return chosen_ == kLsm || chosen_ == kModify; }
   // The class's rows for `kentry probe`, best first.
   std::vector<Backend> backends() const;
-  // Can the hook refuse an open? False before Want.
-  bool denies() const { return chosen_ >= 0 && chosen_ < kWatches; }
-  const bpf_object* object() const { return open_ ? open_->obj : nullptr; }
-  uint64_t Missed() const { return program_ != nullptr ? RecursionMisses(program_) : 0; }
-  void Detach() { links_.clear(); }
+  const bpf_object* object() const { return now_.open ? now_.open->obj : nullptr; }
+  uint64_t Missed() const { return missed_before_ + now_.Missed(); }
+  void Detach() { now_.links.clear(); }
 
  private:
-  enum Way { kLsm, kModify, kWatches, kWays };
-  std::string Try(Way way, const bpf_object* base, int cpus,
-                  const std::function<void(ke_open*)>& configure);
+  enum Way { kLsm, kModify, kWatch, kWays };
+  // One object of the class, attached.
+  struct Hook {
+    std::unique_ptr<ke_open, Destroy<&ke_open::destroy>> open;
+    std::vector<Link> links;
+    const bpf_program* program = nullptr;  // the one that judges opens
+    uint64_t Missed() const { return program != nullptr ? RecursionMisses(program) : 0; }
+  };
+  static std::string Load(Way way, const bpf_object* base, int cpus, const Configure& configure,
+                          Hook* hook);
 
-  std::unique_ptr<ke_open, Destroy<&ke_open::destroy>> open_;
-  std::vector<Link> links_;
-  const bpf_program* program_ = nullptr;  // the one that judges opens
+  Hook now_;
+  Hook old_;
   int chosen_ = -1;
+  uint64_t missed_before_ = 0;
   std::string refused_[kWays];  // why not, of those that were tried
 };
 

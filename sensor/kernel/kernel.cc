@@ -333,11 +333,14 @@ absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> Kernel::Impl::Own
 
 absl::Status Kernel::Impl::PrepareRules(const RuleTables& tables) {
   if ((tables.config.classes & 1u << KE_RC_OPEN) != 0) {
-    RETURN_IF_ERROR(file_open_.Want(base_->obj, cpus_, configure_open_));
-    if (tables.config.acts[KE_RC_OPEN].deny != 0 && !file_open_.denies()) {
-      return absl::FailedPreconditionError(
-          "this kernel can't deny an open, see kentry probe; write another action");
+    const ke_acts& acts = tables.config.acts[KE_RC_OPEN];
+    bool deny = false;  // not only say that it would
+    for (int w = 0; w < KE_WORDS && acts.deny != 0; ++w) {
+      deny |= (tables.rows[acts.deny].words[w] & ~tables.rows[acts.quiet].words[w]) != 0;
     }
+    RETURN_IF_ERROR(file_open_.Want(base_->obj, cpus_, deny, configure_open_));
+    if (file_open_.denies()) rules_.LetOpensBeDenied();
+    file_open_.DropOld();
   }
   return rules_.Prepare(tables);
 }

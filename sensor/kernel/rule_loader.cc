@@ -230,4 +230,8 @@ void RuleLoader::Touch() {
   Stamp();
 }
 
+void RuleLoader::LetOpensBeDenied() {
+  std::atomic_ref(control_->may_deny).store(1, std::memory_order_release);
+}
+
 }  // namespace kentry

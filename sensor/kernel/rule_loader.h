@@ -46,6 +46,8 @@ class RuleLoader {
   absl::Status ForgetIdent(const ke_ident_key& key);
   // Makes all cached masks stale.
   void Touch();
+  // From now on opens are judged by the hook that may refuse them.
+  void LetOpensBeDenied();
 
  private:
   struct Slot {
