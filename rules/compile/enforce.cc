@@ -87,11 +87,6 @@ RuleEffect EffectOf(const Rule& rule, RuleAction action) {
 
 }  // namespace
 
-bool Enforces(RuleAction action) {
-  return action == RuleAction::kKill || action == RuleAction::kSignal ||
-         action == RuleAction::kDeny;
-}
-
 std::string SignalText(int signal) {
   const char* name = sigabbrev_np(signal);
   return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);

@@ -17,9 +17,6 @@ struct RuleEffect {
   std::string why;                         // why the fallback; "" = it is the rule's own action
 };
 
-// Whether the action is more than a report: kill, signal, deny.
-bool Enforces(RuleAction action);
-
 // The effect of an enabled rule. `plan` is nullptr for a class that user space judges alone. When
 // the kernel can't do the rule's action and no fallback stands in, `diagnostics` gets the errors:
 // all there are, each at its place.

@@ -23,6 +23,11 @@ std::string_view ActionName(RuleAction action) {
   return "";
 }
 
+bool Enforces(RuleAction action) {
+  return action == RuleAction::kKill || action == RuleAction::kSignal ||
+         action == RuleAction::kDeny;
+}
+
 std::string_view SeverityName(RuleSeverity severity) {
   switch (severity) {
     case RuleSeverity::kInfo:

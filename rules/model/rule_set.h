@@ -25,6 +25,9 @@ std::string_view ActionName(RuleAction action);
 std::string_view SeverityName(RuleSeverity severity);
 std::string_view ModeName(RuleMode mode);
 
+// Whether the action is more than a report: kill, signal, deny.
+bool Enforces(RuleAction action);
+
 // One piece of a message: text, then the value of a field.
 struct MessagePart {
   std::string text;

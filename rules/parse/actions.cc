@@ -74,9 +74,7 @@ std::optional<RuleAction> ReadFallback(const KeyedNode& value, RuleAction action
   const auto fallback = ReadActionName(value, reporter);
   if (!fallback) return std::nullopt;
   const SourcePos at = PosOf(reporter.sources(), *value.node);
-  const bool enforces =
-      action == RuleAction::kKill || action == RuleAction::kSignal || action == RuleAction::kDeny;
-  if (!enforces) {
+  if (!Enforces(action)) {
     reporter.Error(
         at, value.path,
         fmt::format("then: {} works on every kernel and needs no fallback", ActionName(action)),

@@ -180,7 +180,9 @@ void WarnOfShadows(const std::vector<Rule>& rules, Reporter& reporter) {
   Drops drops;
   for (const Rule& rule : rules) {
     if (!rule.enabled) continue;
-    if (const Rule* const drop = drops.Shadowing(rule)) {
+    // What the kernel does is reported whatever is dropped.
+    const Rule* const drop = Enforces(rule.action) ? nullptr : drops.Shadowing(rule);
+    if (drop != nullptr) {
       reporter.Warning(
           rule.at, fmt::format("rule {}", rule.name),
           fmt::format("rule {} is shadowed: rule {} ({}) drops all its events", Shown(rule.name),

@@ -94,6 +94,12 @@ TEST(AnalyseTest, RulesBehindADrop) {
   EXPECT_THAT(rules("process.uid == 0", "process.uid == 1"), IsEmpty());
 }
 
+TEST(AnalyseTest, ActionBehindADropIsSeen) {
+  EXPECT_THAT(Said(Parse("rules:\n  - {name: d, on: process.exec, then: drop, when: true}\n"
+                         "  - {name: r, on: process.exec, then: kill, when: process.uid == 0}\n")),
+              IsEmpty());
+}
+
 TEST(AnalyseTest, MarksThatNobodySets) {
   const auto result = Parse(
       "rules:\n  - {name: a, on: process.exec, when: true, mark: shell}\n"
