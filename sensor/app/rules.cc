@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "fmt/format.h"
-#include "rules/match/prepare.h"
 #include "rules/match/rule_tests.h"
 #include "rules/parse/load.h"
 #include "rules/parse/report.h"
@@ -105,7 +104,7 @@ int RulesCommand(const RulesOptions& options) {
   if (loaded.rules != nullptr) {
     engine = RuleEngine::Create(loaded.rules, &loaded.diagnostics);
   } else {
-    CheckRegexes(*loaded.readable, &loaded.diagnostics);
+    RuleEngine::Check(*loaded.readable, &loaded.diagnostics);
   }
   switch (options.task) {
     case RulesOptions::Task::kCheck:

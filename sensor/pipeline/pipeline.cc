@@ -11,6 +11,7 @@
 
 #include "fmt/format.h"
 #include "sensor/pipeline/proc_files.h"
+#include "sensor/pipeline/verdict.h"
 #include "sensor/util/clock.h"
 #include "sensor/util/status.h"
 #include "sensor/workload/cgroup_walk.h"
@@ -221,9 +222,11 @@ Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
   if (hdr.type == KE_EXEC) {
     span = As<ke_process>(record).clauses;
     begun.undecided = (As<ke_process>(record).flags & KE_F_UNDECIDED) != 0;
+    begun.verdict = As<ke_process>(record).verdict;
   } else if (hdr.type == KE_FILE_OPEN) {
     span = As<ke_file_open>(record).clauses;
     begun.undecided = (As<ke_file_open>(record).flags & KE_FILE_UNDECIDED) != 0;
+    begun.verdict = As<ke_file_open>(record).verdict;
   } else {
     begun.engine = rules_.current();
     return begun;
@@ -240,6 +243,7 @@ Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
     begun.clauses.fill(~uint64_t{0});
     begun.words = begun.clauses.size();
     begun.undecided = true;
+    begun.verdict &= ~KE_VERDICT_UNDECIDED;  // asked of the rules that are gone
   }
   return begun;
 }
@@ -254,7 +258,11 @@ void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* 
   if (engine != nullptr) {
     const TableAncestors ancestors(&processes_, *process);
     const uint64_t before = engine->suppressed();
-    result = engine->Judge(event, {begun.clauses.data(), begun.words}, begun.undecided, &ancestors);
+    result = engine->Judge(event,
+                           {.clauses = {begun.clauses.data(), begun.words},
+                            .undecided = begun.undecided,
+                            .verdict = begun.verdict},
+                           &ancestors);
     suppressed = engine->suppressed() - before;
     stats_.suppressed += suppressed;
     for (const RuleMark* mark : engine->marks()) {
@@ -264,6 +272,7 @@ void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* 
   }
   switch (result) {
     case RuleEngine::Result::kNone:
+      if (Acted(begun.verdict)) return AppendVerdict(event.cls(), begun.verdict);
       if (only_alerts) {
         if (suppressed == 0) ++stats_.judged_away;
         return;
@@ -277,6 +286,13 @@ void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* 
       ++((maker_.builder().header().flags & kEventAlert) != 0 ? stats_.alerts : stats_.logged);
       return Append(maker_.Finish());
   }
+}
+
+// The rules that made the kernel act are gone.
+void Pipeline::AppendVerdict(EventClass cls, uint32_t verdict) {
+  AddVerdict(cls, verdict, /*missed=*/false, &maker_.builder());
+  ++stats_.alerts;
+  Append(maker_.Finish());
 }
 
 absl::Status Pipeline::LoadRules(std::unique_ptr<RuleEngine> engine) {

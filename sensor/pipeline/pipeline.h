@@ -108,11 +108,13 @@ class Pipeline {
     std::array<uint64_t, KE_WORDS> clauses{};
     size_t words = 0;
     bool undecided = false;
+    uint32_t verdict = 0;
   };
   Judgement Begin(std::span<const uint8_t> record);
   // Appends the event, with what the rules say of it, unless they drop it. `only_alerts`: not at
   // all when they say nothing.
   void Judge(EventView event, std::span<const uint8_t> record, Process* process, bool only_alerts);
+  void AppendVerdict(EventClass cls, uint32_t verdict);
   void ReportSuppressed(std::string_view rule, const Limiter::Suppressed& suppressed);
   void Append(EventView event);
   void AppendSensorEvent(EventClass cls);

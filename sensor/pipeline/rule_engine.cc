@@ -9,6 +9,7 @@
 #include "rules/match/message.h"
 #include "rules/match/prepare.h"
 #include "rules/match/regex_hints.h"
+#include "sensor/pipeline/verdict.h"
 
 namespace kentry {
 namespace {
@@ -18,6 +19,11 @@ std::array<uint64_t, 2> RandomSeed() {
   // Without entropy strings collide predictably; there is some on every machine that has booted.
   (void)!getrandom(seed.data(), sizeof(seed), 0);
   return seed;
+}
+
+PatternEnds EndsOf(std::string_view pattern) {
+  RegexHint hint = HintOf(pattern);
+  return {.prefix = std::move(hint.prefix), .suffix = std::move(hint.suffix)};
 }
 
 void AddEntry(std::string* list, std::string_view entry) {
@@ -34,21 +40,25 @@ RuleEngine::RuleEngine(std::unique_ptr<CompiledRules> compiled,
       limiter_(compiled_->rules()),
       counters_(compiled_->rules().rules.size()) {}
 
+void RuleEngine::Check(const RuleSet& rules, Diagnostics* diagnostics) {
+  CheckRegexes(rules, diagnostics);
+  CheckEffects(rules, EndsOf, diagnostics);
+}
+
 std::unique_ptr<RuleEngine> RuleEngine::Create(std::shared_ptr<const RuleSet> rules,
                                                Diagnostics* diagnostics) {
   CheckRegexes(*rules, diagnostics);
-  if (diagnostics->errors() != 0) return nullptr;
+  if (diagnostics->errors() != 0) {
+    CheckEffects(*rules, EndsOf, diagnostics);
+    return nullptr;
+  }
   absl::StatusOr<std::unique_ptr<Evaluator>> evaluator = Evaluator::Create(rules);
   if (!evaluator.ok()) {
     diagnostics->Error({}, "", std::string(evaluator.status().message()));
     return nullptr;
   }
-  const auto ends = [](std::string_view pattern) {
-    RegexHint hint = HintOf(pattern);
-    return PatternEnds{.prefix = std::move(hint.prefix), .suffix = std::move(hint.suffix)};
-  };
   std::unique_ptr<CompiledRules> compiled =
-      CompiledRules::Compile(std::move(rules), ends, RandomSeed(), diagnostics);
+      CompiledRules::Compile(std::move(rules), EndsOf, RandomSeed(), diagnostics);
   if (compiled == nullptr) return nullptr;
   return std::unique_ptr<RuleEngine>(new RuleEngine(std::move(compiled), *std::move(evaluator)));
 }
@@ -66,55 +76,73 @@ void RuleEngine::Consider(uint32_t rule, bool exact) {
   if (mark && !uncertain) marks_.push_back(&*mark);
 }
 
-RuleEngine::Result RuleEngine::Judge(const EventView& event, std::span<const uint64_t> clauses,
-                                     bool undecided, const AncestorSource* ancestors) {
+void RuleEngine::Match(EventClass cls, const KernelView& kernel) {
+  const auto filtered = KernelClass(cls);
+  if (!filtered) {
+    for (const uint32_t rule : compiled_->RulesOf(cls)) Consider(rule, false);
+    return;
+  }
+  // Clauses of a rule are neighbours.
+  const std::vector<Clause>& known = compiled_->clauses(*filtered);
+  for (size_t word = 0; word < kernel.clauses.size(); ++word) {
+    for (uint64_t bits = kernel.clauses[word]; bits != 0; bits &= bits - 1) {
+      const size_t i = word * 64 + static_cast<size_t>(__builtin_ctzll(bits));
+      if (i < known.size()) Consider(known[i].rule, known[i].exact && !kernel.undecided);
+    }
+  }
+}
+
+bool RuleEngine::Missed(uint32_t verdict) const {
+  if ((verdict & KE_VERDICT_UNDECIDED) == 0 || (verdict & KE_VERDICT_EXEMPT) != 0) return false;
+  if (compiled_->rules().mode != RuleMode::kEnforce) return false;
+  return std::any_of(matches_.begin(), matches_.end(),
+                     [this](const Found& found) { return Enforced(found); });
+}
+
+RuleEngine::Result RuleEngine::Judge(const EventView& event, const KernelView& kernel,
+                                     const AncestorSource* ancestors) {
   matches_.clear();
   marks_.clear();
-  const auto cls = KernelClass(event.cls());
-  const std::vector<uint32_t>& others = compiled_->RulesOf(event.cls());
-  if (cls ? clauses.empty() : others.empty()) return Result::kNone;
+  cls_ = event.cls();
+  verdict_ = kernel.verdict;
+  missed_ = false;
+  const bool nobody_asks =
+      KernelClass(cls_) ? kernel.clauses.empty() : compiled_->RulesOf(cls_).empty();
+  if (nobody_asks && !Acted(verdict_)) return Result::kNone;
   fields_.Assign(event);
   evaluator_->BeginEvent(&fields_, ancestors);
-  if (cls) {
-    // Clauses of a rule are neighbours.
-    const std::vector<Clause>& known = compiled_->clauses(*cls);
-    for (size_t word = 0; word < clauses.size(); ++word) {
-      for (uint64_t bits = clauses[word]; bits != 0; bits &= bits - 1) {
-        const size_t i = word * 64 + static_cast<size_t>(__builtin_ctzll(bits));
-        if (i < known.size()) Consider(known[i].rule, known[i].exact && !undecided);
-      }
-    }
-  } else {
-    for (const uint32_t rule : others) Consider(rule, false);
-  }
+  Match(cls_, kernel);
+  missed_ = Missed(verdict_);
+  const bool acted = Acted(verdict_) || missed_;
   const std::vector<Rule>& rules = compiled_->rules().rules;
-  const bool drop = std::any_of(matches_.begin(), matches_.end(), [&](const Match& match) {
-    return rules[match.rule].action == RuleAction::kDrop && !match.uncertain;
+  const bool drop = std::any_of(matches_.begin(), matches_.end(), [&](const Found& found) {
+    return rules[found.rule].action == RuleAction::kDrop && !found.uncertain;
   });
-  if (drop) return Result::kDrop;
-  std::erase_if(matches_, [&](const Match& match) {
-    return rules[match.rule].action == RuleAction::kDrop ||
-           !limiter_.Admit(match.rule, fields_, event.header().boot_ns);
+  if (drop && !acted) return Result::kDrop;
+  std::erase_if(matches_, [&](const Found& found) {
+    if (acted && Enforced(found)) return false;
+    return rules[found.rule].action == RuleAction::kDrop ||
+           !limiter_.Admit(found.rule, fields_, event.header().boot_ns);
   });
-  if (matches_.empty()) return Result::kNone;
+  if (matches_.empty() && !acted) return Result::kNone;
   Text();
   return Result::kAlert;
 }
 
 void RuleEngine::Text() {
   const std::vector<Rule>& rules = compiled_->rules().rules;
-  std::stable_sort(matches_.begin(), matches_.end(), [&](const Match& a, const Match& b) {
+  std::stable_sort(matches_.begin(), matches_.end(), [&](const Found& a, const Found& b) {
     return rules[a.rule].severity > rules[b.rule].severity;
   });
   for (std::string* list : {&names_, &severities_, &actions_, &messages_, &tags_, &uncertain_}) {
     list->clear();
   }
-  severity_ = rules[matches_.front().rule].severity;
-  for (const Match& match : matches_) {
+  if (!matches_.empty()) severity_ = rules[matches_.front().rule].severity;
+  for (const Found& match : matches_) {
     const Rule& rule = rules[match.rule];
     AddEntry(&names_, rule.name);
     AddEntry(&severities_, SeverityName(rule.severity));
-    AddEntry(&actions_, ActionName(rule.action));
+    AddEntry(&actions_, ActionName(compiled_->effect(match.rule).action));
     RenderMessage(rule, fields_, &message_);
     // A list's entries end at a NUL; no value has one, but a template is from outside.
     std::erase(message_, '\0');
@@ -133,7 +161,7 @@ void RuleEngine::Describe(EventBuilder* event) const {
     if (!text.empty()) event->AddText(id, text);
   };
   add(FieldId::kAlertRules, names_);
-  add(FieldId::kAlertSeverity, SeverityName(severity_));
+  if (!matches_.empty()) add(FieldId::kAlertSeverity, SeverityName(severity_));
   add(FieldId::kAlertSeverities, severities_);
   add(FieldId::kAlertActions, actions_);
   add(FieldId::kAlertMessages, messages_);
@@ -142,9 +170,9 @@ void RuleEngine::Describe(EventBuilder* event) const {
   add(FieldId::kAlertRuleSet, rules.name);
   add(FieldId::kAlertRevision, rules.revision);
   add(FieldId::kAlertMode, ModeName(rules.mode));
-  add(FieldId::kAlertVerdict, "observed");
-  const bool alert = std::any_of(matches_.begin(), matches_.end(), [&](const Match& match) {
-    return rules.rules[match.rule].action != RuleAction::kLog;
+  AddVerdict(cls_, verdict_, missed_, event);
+  const bool alert = std::any_of(matches_.begin(), matches_.end(), [&](const Found& found) {
+    return compiled_->effect(found.rule).action != RuleAction::kLog;
   });
   if (alert) event->header().flags |= kEventAlert;
 }

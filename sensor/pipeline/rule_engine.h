@@ -15,6 +15,13 @@
 
 namespace kentry {
 
+// What the kernel says of an event.
+struct KernelView {
+  std::span<const uint64_t> clauses;  // of the record; empty for a class user space judges alone
+  bool undecided = false;             // it lacked a value: its clauses say too much
+  uint32_t verdict = 0;               // KE_VERDICT_*
+};
+
 struct RuleCounters {
   uint64_t hits = 0;       // events that met the condition, those a limit held back among them
   uint64_t uncertain = 0;  // of those: a value was cut or not known
@@ -24,24 +31,24 @@ struct RuleCounters {
 // what the rules have to say of the event. One thread: the pipeline's.
 class RuleEngine {
  public:
-  // Compiles; null when `diagnostics` got an error.
+  // Compiles; null when `diagnostics` got an error, or has one.
   static std::unique_ptr<RuleEngine> Create(std::shared_ptr<const RuleSet> rules,
                                             Diagnostics* diagnostics);
+  // The errors of Create that a rule has by itself, also of a set that is not whole.
+  static void Check(const RuleSet& rules, Diagnostics* diagnostics);
 
   const RuleSet& rules() const { return compiled_->rules(); }
   CompiledRules& compiled() { return *compiled_; }
   const CompiledRules& compiled() const { return *compiled_; }
 
   enum class Result : uint8_t {
-    kNone,   // no rule matches, or its limit holds it back
+    kNone,   // no rule matches, or its limit holds it back, and nothing was done
     kAlert,  // Describe has something to add
     kDrop,   // a rule says that the event is not to be exported
   };
-  // `clauses`: the words of the record, empty for a class that user space judges alone.
-  // `undecided`: the kernel lacked a value, its clauses say too much. Views into `event` are not
-  // kept.
-  Result Judge(const EventView& event, std::span<const uint64_t> clauses, bool undecided,
-               const AncestorSource* ancestors);
+  // Of an event at which the kernel acted, or should have, neither a drop rule nor a limit has a
+  // say. Views into `event` are not kept.
+  Result Judge(const EventView& event, const KernelView& kernel, const AncestorSource* ancestors);
   // Adds the alert's fields to the event that was judged last.
   void Describe(EventBuilder* event) const;
 
@@ -61,11 +68,15 @@ class RuleEngine {
 
  private:
   RuleEngine(std::unique_ptr<CompiledRules> compiled, std::unique_ptr<Evaluator> evaluator);
-  struct Match {
+  struct Found {
     uint32_t rule = 0;
     bool uncertain = false;
   };
   void Consider(uint32_t rule, bool exact);
+  void Match(EventClass cls, const KernelView& kernel);
+  bool Enforced(const Found& found) const { return Enforces(compiled_->effect(found.rule).action); }
+  // Whether a rule should have acted and the kernel couldn't tell.
+  bool Missed(uint32_t verdict) const;
   void Text();
 
   std::unique_ptr<CompiledRules> compiled_;
@@ -73,12 +84,15 @@ class RuleEngine {
   Limiter limiter_;
   std::vector<RuleCounters> counters_;
   EventFields fields_;
-  std::vector<Match> matches_;
+  std::vector<Found> matches_;
   std::vector<const RuleMark*> marks_;
   std::string message_;
   // What Describe adds: lists with a NUL behind each entry.
   std::string names_, severities_, actions_, messages_, tags_, uncertain_;
   RuleSeverity severity_ = RuleSeverity::kInfo;
+  EventClass cls_ = EventClass::kNone;
+  uint32_t verdict_ = 0;
+  bool missed_ = false;
 };
 
 }  // namespace kentry

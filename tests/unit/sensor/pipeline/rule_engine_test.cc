@@ -56,12 +56,14 @@ class RuleEngineTest : public testing::Test {
 
   // Judges an event of which the kernel says that all clauses of `rules` hold.
   Result Judge(EventClass cls, std::initializer_list<SampleValue> values,
-               const std::vector<std::string>& rules, bool undecided = false) {
+               const std::vector<std::string>& rules, bool undecided = false,
+               uint32_t verdict = 0) {
     Sample(builder_, cls, values);
     builder_.header().boot_ns = now_ns_;
     std::vector<uint64_t> words;
     if (const auto kernel = KernelClass(cls); kernel) words = ClausesOf(rules, *kernel);
-    return engine_->Judge(builder_.View(), words, undecided, nullptr);
+    return engine_->Judge(builder_.View(),
+                          {.clauses = words, .undecided = undecided, .verdict = verdict}, nullptr);
   }
 
   // What the engine adds to the event that was judged last.
@@ -113,7 +115,7 @@ TEST_F(RuleEngineTest, UndecidedRecordHasItsExactClausesEvaluatedToo) {
 TEST_F(RuleEngineTest, NoClauseNoAlert) {
   Load(R"(rules: [{name: a, on: process.exec, when: 'process.binary == "/a"'}])");
   EXPECT_EQ(Judge(kExec, {Str(kProcessBinary, "/a")}, {}), Result::kNone);
-  EXPECT_EQ(engine_->Judge(builder_.View(), {}, true, nullptr), Result::kNone);
+  EXPECT_EQ(engine_->Judge(builder_.View(), {.undecided = true}, nullptr), Result::kNone);
 }
 
 TEST_F(RuleEngineTest, ClausesThatTheSetDoesNotHaveAreIgnored) {
@@ -121,9 +123,9 @@ TEST_F(RuleEngineTest, ClausesThatTheSetDoesNotHaveAreIgnored) {
   Sample(builder_, EventClass::kFileOpen, {Str(kProcessBinary, "/a")});
   std::vector<uint64_t> words(KE_WORDS + 1, UINT64_MAX);
   words[0] -= 1;  // all but the one that there is
-  EXPECT_EQ(engine_->Judge(builder_.View(), words, false, nullptr), Result::kNone);
+  EXPECT_EQ(engine_->Judge(builder_.View(), {.clauses = words}, nullptr), Result::kNone);
   words[0] = UINT64_MAX;
-  EXPECT_EQ(engine_->Judge(builder_.View(), words, false, nullptr), Result::kAlert);
+  EXPECT_EQ(engine_->Judge(builder_.View(), {.clauses = words}, nullptr), Result::kAlert);
   EXPECT_EQ(engine_->counters()[0].hits, 1u);
 }
 
@@ -314,6 +316,142 @@ TEST_F(RuleEngineTest, NothingOfOneEventIsLeftInTheNext) {
   EXPECT_FALSE(event.Find(kAlertTags).has_value());
 }
 
+constexpr uint32_t kKilled = KE_VERDICT_SIGNALED | 9u << 8;
+
+TEST_F(RuleEngineTest, VerdictOfTheRecordIsToldWithItsRules) {
+  Load(R"(mode: enforce
+rules:
+  - {name: kill, on: process.exec, when: 'process.uid == 1', then: kill}
+  - {name: log, on: process.exec, when: 'process.uid == 1', then: log})");
+  ASSERT_EQ(Judge(kExec, {Num(kProcessUid, 1)}, {"kill", "log"}, false, kKilled), Result::kAlert);
+  EventView event = Described();
+  EXPECT_TRUE(EventView::Parse(event.bytes()).ok());
+  EXPECT_EQ(event.Text(kAlertVerdict), "killed");
+  EXPECT_EQ(event.Number(kAlertSignal), 9u);
+  EXPECT_EQ(event.Text(kAlertOutcome), "ok");
+  EXPECT_THAT(List(event, kAlertRules), ElementsAre("kill", "log"));
+  ASSERT_EQ(Judge(kExec, {Num(kProcessUid, 1)}, {"kill"}), Result::kAlert);
+  event = Described();
+  EXPECT_EQ(event.Text(kAlertVerdict), "observed") << "nothing of the event before";
+  EXPECT_FALSE(event.Find(kAlertSignal).has_value());
+}
+
+TEST_F(RuleEngineTest, ActionIsTheOneInEffect) {
+  Load(R"(rules:
+  - {name: a, on: process.exec, then: deny, fallback: kill, when: 'process.uid == 1'}
+  - {name: b, on: process.exec, then: kill, fallback: log, when: '"x" in process.args'})");
+  ASSERT_EQ(Judge(kExec, {Num(kProcessUid, 1), Str(kProcessArgs, "x\0"sv)}, {"a", "b"}),
+            Result::kAlert);
+  EXPECT_THAT(List(Described(), kAlertActions), ElementsAre("kill", "log"));
+  ASSERT_EQ(Judge(kExec, {Str(kProcessArgs, "x\0"sv)}, {"b"}), Result::kAlert);
+  EXPECT_EQ(Described().header().flags & kEventAlert, 0u) << "it only logs";
+}
+
+TEST_F(RuleEngineTest, DropHidesNoAction) {
+  Load(R"(mode: enforce
+rules:
+  - {name: kill, on: process.exec, when: 'process.uid == 1', then: kill}
+  - {name: drop, on: process.exec, when: 'process.uid == 1', then: drop})");
+  const auto judge = [this](uint32_t verdict) {
+    return Judge(kExec, {Num(kProcessUid, 1)}, {"kill", "drop"}, false, verdict);
+  };
+  for (const uint32_t verdict :
+       {kKilled, uint32_t{KE_VERDICT_WOULD_SIGNAL}, KE_VERDICT_FAILED | 3u << 24}) {
+    ASSERT_EQ(judge(verdict), Result::kAlert) << verdict;
+    EXPECT_THAT(List(Described(), kAlertRules), ElementsAre("kill"));
+  }
+  EXPECT_EQ(judge(0), Result::kDrop);
+  EXPECT_EQ(judge(KE_VERDICT_EXEMPT), Result::kDrop);
+}
+
+TEST_F(RuleEngineTest, LimitHidesNoAction) {
+  Load(R"(mode: enforce
+rules:
+  - {name: kill, on: process.exec, when: 'process.uid == 1', then: kill, limit: {events: 1, per: 1m}}
+  - {name: tell, on: process.exec, when: 'process.uid == 1', limit: {events: 1, per: 1m}})");
+  const auto judge = [this](uint32_t verdict) {
+    return Judge(kExec, {Num(kProcessUid, 1)}, {"kill", "tell"}, false, verdict);
+  };
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(judge(kKilled), Result::kAlert);
+    EXPECT_THAT(List(Described(), kAlertRules), testing::Contains("kill"));
+  }
+  EXPECT_THAT(List(Described(), kAlertRules), ElementsAre("kill"))
+      << "the other rule has its limit";
+  EXPECT_EQ(engine_->suppressed(0), 0u);
+  EXPECT_EQ(judge(0), Result::kAlert) << "actions don't count";
+  EXPECT_EQ(judge(0), Result::kNone);
+  EXPECT_EQ(engine_->suppressed(0), 1u);
+}
+
+TEST_F(RuleEngineTest, ActionWithoutARuleThatMatchesIsToldAllTheSame) {
+  Load(R"(mode: enforce
+rules: [{name: deny, on: file.open, when: 'process.uid == 1', then: deny}])");
+  constexpr EventClass kOpen = EventClass::kFileOpen;
+  for (const std::vector<std::string>& rules : {std::vector<std::string>{"deny"}, {}}) {
+    ASSERT_EQ(Judge(kOpen, {Num(kProcessUid, 2)}, rules, true, KE_VERDICT_DENIED), Result::kAlert);
+    const EventView event = Described();
+    EXPECT_TRUE(EventView::Parse(event.bytes()).ok());
+    EXPECT_FALSE(event.Find(kAlertRules).has_value());
+    EXPECT_FALSE(event.Find(kAlertSeverity).has_value());
+    EXPECT_EQ(event.Text(kAlertVerdict), "denied");
+    EXPECT_EQ(event.Text(kAlertOutcome), "eperm");
+    EXPECT_NE(event.header().flags & kEventAlert, 0u);
+  }
+  EXPECT_EQ(engine_->Judge(builder_.View(), {.verdict = KE_VERDICT_DENIED}, nullptr),
+            Result::kAlert);
+}
+
+TEST_F(RuleEngineTest, WhatTheKernelCouldNotDecideHasFailedWhenARuleWouldHaveActed) {
+  const std::string rules = R"(
+rules:
+  - {name: kill, on: process.exec, when: 'process.binary == "/a"', then: kill}
+  - {name: drop, on: process.exec, when: 'process.uid == 1', then: drop}
+  - {name: tell, on: process.exec, when: 'process.uid == 1'})";
+  constexpr uint32_t kUndecided = KE_VERDICT_UNDECIDED;
+  const auto judge = [this](std::string_view binary, uint16_t flags, uint32_t verdict) {
+    return Judge(kExec, {Str(kProcessBinary, binary, flags), Num(kProcessUid, 1)},
+                 {"kill", "drop", "tell"}, true, verdict);
+  };
+  Load("mode: enforce" + rules);
+  ASSERT_EQ(judge("/a", 0, kUndecided), Result::kAlert);
+  EXPECT_EQ(Described().Text(kAlertVerdict), "failed");
+  ASSERT_EQ(judge("/a", kFieldCut, kUndecided), Result::kAlert) << "it may match";
+  EventView event = Described();
+  EXPECT_EQ(event.Text(kAlertVerdict), "failed");
+  EXPECT_THAT(List(event, kAlertUncertain), ElementsAre("kill"));
+  EXPECT_EQ(judge("/b", 0, kUndecided), Result::kDrop) << "nobody would have acted";
+  EXPECT_EQ(judge("/a", 0, kUndecided | KE_VERDICT_EXEMPT), Result::kDrop);
+  EXPECT_EQ(judge("/a", 0, 0), Result::kDrop);
+  ASSERT_EQ(judge("/a", 0, kUndecided | kKilled), Result::kAlert);
+  EXPECT_EQ(Described().Text(kAlertVerdict), "killed") << "another rule did";
+  Load("mode: monitor" + rules);
+  EXPECT_EQ(judge("/a", 0, kUndecided), Result::kDrop) << "nothing was to be done";
+}
+
+TEST_F(RuleEngineTest, ExemptProcessIsNamedSo) {
+  Load(R"(mode: enforce
+rules: [{name: kill, on: process.exec, when: 'process.uid == 1', then: kill}])");
+  ASSERT_EQ(Judge(kExec, {Num(kProcessUid, 1)}, {"kill"}, false, KE_VERDICT_EXEMPT),
+            Result::kAlert);
+  EXPECT_EQ(Described().Text(kAlertVerdict), "exempt");
+}
+
+TEST(RuleEngineCreateTest, ActionThatTheKernelCantDoIsAnErrorBesideThoseOfRegexes) {
+  const auto rules = Parse(R"yaml(rules:
+  - {name: a, on: process.exec, when: 'process.binary.matches("(?=a)")'}
+  - {name: b, on: process.exec, then: deny, when: 'process.uid == 1'})yaml");
+  Diagnostics created;
+  EXPECT_EQ(RuleEngine::Create(rules, &created), nullptr);
+  Diagnostics checked;
+  RuleEngine::Check(*rules, &checked);
+  for (const Diagnostics* diagnostics : {&created, &checked}) {
+    ASSERT_EQ(diagnostics->errors(), 2u);
+    EXPECT_THAT(diagnostics->all()[0].message, HasSubstr("is refused"));
+    EXPECT_THAT(diagnostics->all()[1].message, HasSubstr("rule \"b\" can't deny"));
+  }
+}
+
 TEST(RuleEngineCreateTest, RegexThatIsRefusedIsAnErrorAtItsPlace) {
   Diagnostics diagnostics;
   const auto rules = Parse(R"yaml(rules:
@@ -341,7 +479,7 @@ TEST(RuleEngineCreateTest, SetWithoutRulesJudgesNothing) {
   ASSERT_NE(engine, nullptr);
   EventBuilder builder;
   const std::vector<uint64_t> words(KE_WORDS, UINT64_MAX);
-  EXPECT_EQ(engine->Judge(TypicalExec(builder), words, false, nullptr), Result::kNone);
+  EXPECT_EQ(engine->Judge(TypicalExec(builder), {.clauses = words}, nullptr), Result::kNone);
   EXPECT_TRUE(engine->marks().empty());
 }
 
