@@ -2,10 +2,13 @@
 #include "exporters/encode/text.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <ctime>
 #include <utility>
 
+#include "exporters/encode/duration.h"
 #include "exporters/encode/number.h"
+#include "exporters/encode/verdict_text.h"
 
 namespace kentry {
 namespace {
@@ -83,46 +86,6 @@ std::string_view Entry(std::string_view list, size_t place) {
 
 std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// A time span with about three digits: 870us, 12.3ms, 4.56s, 5m03s, 2h05m, 3d04h.
-void WriteDuration(uint64_t ns, Line& line) {
-  struct Unit {
-    uint64_t ns;
-    std::string_view name;
-  };
-  constexpr Unit kShort[] = {{1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}};
-  constexpr Unit kLong[] = {{86'400'000'000'000, "d"},
-                            {3'600'000'000'000, "h"},
-                            {60'000'000'000, "m"},
-                            {1'000'000'000, "s"}};
-  char text[kNumberRoom];
-  for (size_t i = 0; i + 1 < std::size(kLong); ++i) {
-    if (ns < kLong[i].ns) continue;
-    const Unit& small = kLong[i + 1];
-    line.Number(ns / kLong[i].ns);
-    line.Text(kLong[i].name);
-    line.Text(
-        {text, static_cast<size_t>(WritePadded(ns % kLong[i].ns / small.ns, 2, text) - text)});
-    line.Text(small.name);
-    return;
-  }
-  for (const Unit& unit : kShort) {
-    if (ns < unit.ns) continue;
-    const uint64_t whole = ns / unit.ns;
-    line.Number(whole);
-    const int decimals = whole < 10 ? 2 : whole < 100 ? 1 : 0;
-    if (decimals > 0) {
-      const uint64_t hundredths = ns % unit.ns * 100 / unit.ns;
-      const uint64_t shown = decimals == 2 ? hundredths : hundredths / 10;
-      line.Text(".");
-      line.Text({text, static_cast<size_t>(WritePadded(shown, decimals, text) - text)});
-    }
-    line.Text(unit.name);
-    return;
-  }
-  line.Number(ns);
-  line.Text("ns");
-}
-
 }  // namespace
 
 TextEncoder::TextEncoder(TextOptions options)
@@ -143,6 +106,7 @@ void TextEncoder::Forget() {
 std::string_view TextEncoder::LineColor(EventClass cls) const {
   if (!options_.color) return "";
   if (alert_) {
+    if (VerdictTextOf(Text(kAlertVerdict)).red) return kRed;
     const std::string_view severity = Entry(Text(kAlertSeverities), rule_);
     if (severity == "critical" || severity == "error") return kRed;
     return severity == "warning" ? kAlertYellow : kCyan;
@@ -157,8 +121,9 @@ std::string_view TextEncoder::LineColor(EventClass cls) const {
 void TextEncoder::Encode(EventView event, Buffer& out) {
   Collect(event);
   const EventClass cls = event.cls();
-  alert_ = (event.header().flags & kEventAlert) != 0 && Has(kAlertRules);
+  alert_ = (event.header().flags & kEventAlert) != 0 && (Has(kAlertRules) || Has(kAlertVerdict));
   rule_ = alert_ ? FirstAlert() : 0;
+  tail_ = VerdictTextOf(Text(kAlertVerdict)).tail;
   Line line(out, width_);
   const std::string_view color = LineColor(cls);
   line.Control(color);
@@ -171,27 +136,36 @@ void TextEncoder::Encode(EventView event, Buffer& out) {
     line.Column("", kPidColumns);
   }
   line.Put("  ", 2);
-  line.Column(alert_ ? "ALERT" : Has(kAlertRules) ? "log" : Verb(cls), kVerbColumns);
+  line.Column(What(cls), kVerbColumns);
   line.Put(" ", 1);
   WriteTree(line);
+  line.Reserve(tail_.size());
   WriteDetails(event, line);
+  line.Reserve(0);
+  line.Put(tail_, tail_.size());
   line.End(color.empty() ? "" : kReset);
   Forget();
 }
 
-// A more severe rule that only logs is no alert.
+// A more severe rule that only logs is no alert, and one that only alerts didn't act.
 size_t TextEncoder::FirstAlert() const {
-  size_t first = 0;
+  constexpr size_t kNone = SIZE_MAX;
+  const std::string_view verdict = Text(kAlertVerdict);
+  size_t acted = kNone;
+  size_t alert = kNone;
   size_t at = 0;
-  bool found = false;
   ForEachString(Text(kAlertActions), [&](std::string_view action) {
-    if (!found && action != "log") {
-      found = true;
-      first = at;
-    }
+    if (acted == kNone && LedTo(action, verdict)) acted = at;
+    if (alert == kNone && action != "log") alert = at;
     ++at;
   });
-  return first;
+  if (acted != kNone) return acted;
+  return alert == kNone ? 0 : alert;
+}
+
+std::string_view TextEncoder::What(EventClass cls) const {
+  if (alert_) return VerdictTextOf(Text(kAlertVerdict)).what;
+  return Has(kAlertRules) ? "log" : Verb(cls);
 }
 
 // One rule and its message; how many more there are; then what happened, as ever.
@@ -253,7 +227,12 @@ void TextEncoder::WriteSuppressed(Line& line) const {
 
 void TextEncoder::WriteDetails(EventView event, Line& line) {
   const EventClass cls = event.cls();
-  if (Has(kAlertRules)) WriteAlert(cls, line);
+  if (Has(kAlertRules)) {
+    WriteAlert(cls, line);
+  } else if (alert_) {
+    line.Text(Verb(cls));
+    line.Text(" ");
+  }
   switch (cls) {
     case EventClass::kNone:
       return;
@@ -380,12 +359,13 @@ size_t TextEncoder::MakeNotes(const EventHeader& header, size_t width) {
 
 void TextEncoder::WriteImage(const EventHeader& header, Line& line) {
   const size_t width = width_;
-  const size_t left = width > line.columns() ? width - line.columns() : 1;
+  const size_t used = line.columns() + tail_.size();
+  const size_t left = width > used ? width - used : 1;
   const size_t notes = MakeNotes(header, width == 0 ? 0 : std::max<size_t>(left / 2, 1));
-  line.Reserve(notes);
+  line.Reserve(tail_.size() + notes);
   WriteCommand(line);
   if (notes == 0) return;
-  line.Reserve(0);
+  line.Reserve(tail_.size());
   if (options_.color) line.Control(kYellow);
   line.Put(notes_.view(), notes);
   if (options_.color) line.Control(kReset);

@@ -32,7 +32,8 @@ struct TextOptions {
 //   time          where         user         pid  what   tree and details [notes]
 //   03:04:05.123  9f86d081884c  root        4711  exec   └ sh -c 'echo hi' [deleted]
 // An alert says ALERT, rule and message in front, and has its severity's color; an event of rules
-// that only log says log, and keeps its own.
+// that only log says log, and keeps its own. Where Kentry acted it says DENIED, KILLED, SIGNAL or
+// FAILED in place of ALERT, and names a rule that did; what it would have done stands at the end.
 // Whatever an event holds, it stays one line without control characters: what is not printable is
 // shown as \xNN or \u{NNNN}.
 class TextEncoder final : public Encoder {
@@ -60,8 +61,10 @@ class TextEncoder final : public Encoder {
   // What happened, by class.
   void WriteImage(const EventHeader& header, Line& line);
   void WriteCommand(Line& line) const;
-  // Place in the event's lists of the first rule that is more than a note for the log.
+  // Place in the event's lists of the first rule that acted, else of the first that is more than a
+  // note for the log.
   size_t FirstAlert() const;
+  std::string_view What(EventClass cls) const;
   void WriteAlert(EventClass cls, Line& line) const;
   void WriteFileOpen(Line& line) const;
   void WriteRules(Line& line) const;
@@ -84,6 +87,7 @@ class TextEncoder final : public Encoder {
   std::vector<FieldId> present_;                // which of them are set
   bool alert_ = false;                          // the event at hand is one
   size_t rule_ = 0;                             // place of the rule that its line names
+  std::string_view tail_;                       // what stands behind all else
   Buffer notes_;
   int64_t cached_second_ = INT64_MIN;
   char second_text_[9] = {};  // 03:04:05.

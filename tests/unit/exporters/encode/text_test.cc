@@ -223,6 +223,83 @@ TEST(TextEncoderTest, AnAlertIsNamedAndColoredBeforeAMoreSevereRuleThatOnlyLogs)
   EXPECT_THAT(line, HasSubstr("ALERT  warning s: n (and 2 more rules) | exec /a"));
 }
 
+// An alert of one rule, with this action and verdict.
+std::string Acted(std::string_view action, std::string_view verdict, TextOptions options = {}) {
+  EventBuilder builder;
+  Sample(builder, EventClass::kProcessExec,
+         {Num(kProcessPid, 8), Str(kProcessArgs, "ls\0-l\0"sv), Num(kProcessUid, 0),
+          Str(kAlertRules, "r\0"sv), Str(kAlertSeverities, "info\0"sv),
+          Str(kAlertActions, std::string(action) + '\0'), Str(kAlertMessages, "m\0"sv),
+          Str(kAlertVerdict, verdict)});
+  return Encode(Alert(builder), std::move(options));
+}
+
+TEST(TextEncoderTest, WhatKentryDidStandsInPlaceOfAlert) {
+  EXPECT_EQ(Acted("deny", "denied"),
+            "03:04:05.123  -             0              8  DENIED info r: m | exec ls -l\n");
+  EXPECT_THAT(Acted("kill", "killed"), HasSubstr("  KILLED info r: m | exec ls -l\n"));
+  EXPECT_THAT(Acted("signal", "signaled"), HasSubstr("  SIGNAL info r: m | exec ls -l\n"));
+  EXPECT_THAT(Acted("kill", "failed"), HasSubstr("  FAILED info r: m | exec ls -l\n"));
+  EXPECT_THAT(Acted("kill", "observed"), HasSubstr("  ALERT  info r: m | exec ls -l\n"));
+}
+
+TEST(TextEncoderTest, WhatKentryWouldHaveDoneStandsAtTheEnd) {
+  EXPECT_EQ(Acted("deny", "would_deny"),
+            "03:04:05.123  -             0              8  ALERT  info r: m | exec ls -l (would "
+            "deny)\n");
+  EXPECT_THAT(Acted("kill", "would_kill"), EndsWith("exec ls -l (would kill)\n"));
+  EXPECT_THAT(Acted("signal", "would_signal"), EndsWith("exec ls -l (would signal)\n"));
+  EXPECT_THAT(Acted("kill", "exempt"), EndsWith("exec ls -l (exempt)\n"));
+}
+
+TEST(TextEncoderTest, WhatKentryWouldHaveDoneIsNotCut) {
+  EventBuilder builder;
+  Sample(
+      builder, EventClass::kProcessExec,
+      {Num(kProcessPid, 8), Str(kProcessArgs, std::string(500, 'x')), Num(kProcessMemfd, 1),
+       Str(kAlertRules, "r\0"sv), Str(kAlertSeverities, "info\0"sv), Str(kAlertActions, "deny\0"sv),
+       Str(kAlertMessages, "m\0"sv), Str(kAlertVerdict, "would_deny")});
+  for (const size_t width : {100u, 120u, 121u}) {
+    const std::string line = Encode(Alert(builder), {.width = width});
+    EXPECT_LE(Width(line), width);
+    EXPECT_THAT(line, HasSubstr("x…"));
+    EXPECT_THAT(line, EndsWith("memfd] (would deny)\n"));
+  }
+  for (const size_t width : {1u, 13u, 14u, 40u, 60u}) {
+    EXPECT_LE(Width(Encode(Alert(builder), {.width = width})), width);
+  }
+}
+
+TEST(TextEncoderTest, WhatWasDoneIsRedWhateverTheSeverity) {
+  for (const std::string_view verdict : {"denied", "killed", "failed"}) {
+    EXPECT_TRUE(Acted("kill", verdict, {.color = true}).starts_with("\x1b[1;31m")) << verdict;
+  }
+  EXPECT_TRUE(Acted("kill", "would_kill", {.color = true}).starts_with("\x1b[36m"));
+}
+
+TEST(TextEncoderTest, TheRuleThatActedIsNamedBeforeAMoreSevereOne) {
+  EventBuilder builder;
+  const auto line = [&](std::string_view verdict) {
+    Sample(builder, EventClass::kFileOpen,
+           {Str(kFilePath, "/a"), Str(kAlertRules, "r\0s\0t\0"sv),
+            Str(kAlertSeverities, "critical\0error\0info\0"sv),
+            Str(kAlertActions, "alert\0kill\0deny\0"sv), Str(kAlertMessages, "m\0n\0o\0"sv),
+            Str(kAlertVerdict, verdict)});
+    return Encode(Alert(builder));
+  };
+  EXPECT_THAT(line("denied"), HasSubstr("DENIED info t: o (and 2 more rules) | open /a"));
+  EXPECT_THAT(line("killed"), HasSubstr("KILLED error s: n (and 2 more rules) | open /a"));
+  EXPECT_THAT(line("failed"), HasSubstr("FAILED error s: n (and 2 more rules) | open /a"));
+  EXPECT_THAT(line("observed"), HasSubstr("ALERT  critical r: m (and 2 more rules) | open /a"));
+}
+
+TEST(TextEncoderTest, VerdictOfRulesThatAreGoneIsShown) {
+  EventBuilder builder;
+  Sample(builder, EventClass::kFileOpen,
+         {Str(kProcessBinary, "/b"), Str(kFilePath, "/a"), Str(kAlertVerdict, "denied")});
+  EXPECT_THAT(Encode(Alert(builder)), HasSubstr("DENIED open /a by /b\n"));
+}
+
 TEST(TextEncoderTest, HostileBytesOfAMessageCannotLeaveTheLine) {
   EventBuilder builder;
   const EventView event = Sample(builder, EventClass::kFileOpen,
