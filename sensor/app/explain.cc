@@ -55,6 +55,41 @@ std::string_view Guarantee(const RulePlan* plan) {
   return "user space finishes what the kernel lets through";
 }
 
+// How the kernel does what a rule says.
+std::string_view HowOf(EventClass cls, RuleAction action) {
+  if (action == RuleAction::kDeny) {
+    return "refused with EPERM before the file is opened or made, by a BPF LSM or fmod_ret hook";
+  }
+  return cls == EventClass::kProcessExec
+             ? "sent from the hook, before the program's first instruction"
+             : "sent from the hook; the open itself goes on";
+}
+
+std::string ActionText(RuleAction action, int signal) {
+  if (action != RuleAction::kSignal) return std::string(ActionName(action));
+  return fmt::format("{} {}", ActionName(action), SignalText(signal));
+}
+
+std::string EnforcementText(const Rule& rule, const RuleEffect& effect, RuleMode mode) {
+  std::string text = fmt::format("  then: {}", ActionText(rule.action, rule.signal));
+  if (!effect.why.empty()) {
+    text += fmt::format(", in effect its fallback {}: {}", ActionName(effect.action), effect.why);
+  }
+  text += '\n';
+  if (!Enforces(effect.action)) return text;
+  return text + fmt::format("  {}: {}; mode {}{}\n", ActionText(effect.action, effect.signal),
+                            HowOf(rule.on, effect.action), ModeName(mode),
+                            mode == RuleMode::kEnforce ? "" : ": it is only said what it would do");
+}
+
+std::string EnforcementJson(const Rule& rule, const RuleEffect& effect) {
+  std::string text = fmt::format("\"action\":\"{}\",\"effective_action\":\"{}\",",
+                                 ActionName(rule.action), ActionName(effect.action));
+  if (effect.signal != 0) text += fmt::format("\"signal\":{},", effect.signal);
+  if (!effect.why.empty()) text += fmt::format("\"fallback_why\":{},", JsonString(effect.why));
+  return text;
+}
+
 bool AsksForFile(const KernelCondition& condition) {
   return condition.kind == KernelCondition::Kind::kAccess ||
          condition.subject == KernelCondition::Subject::kFile;
@@ -118,6 +153,9 @@ std::string ExplainText(const RuleEngine& engine, bool color) {
                         decision.why.empty() ? "" : fmt::format(": {}", decision.why));
       }
     }
+    if (Enforces(rule.action)) {
+      text += EnforcementText(rule, engine.compiled().effect(i), rules.mode);
+    }
     text += fmt::format("  => {}\n\n", Guarantee(plan));
   }
   return text + Summary(engine);
@@ -125,15 +163,17 @@ std::string ExplainText(const RuleEngine& engine, bool color) {
 
 std::string ExplainJson(const RuleEngine& engine) {
   const RuleSet& rules = engine.rules();
-  std::string text = fmt::format("{{\"rule_set\":{},\"revision\":{},\"rules\":[",
-                                 JsonString(rules.name), JsonString(rules.revision));
+  std::string text =
+      fmt::format("{{\"rule_set\":{},\"revision\":{},\"mode\":\"{}\",\"rules\":[",
+                  JsonString(rules.name), JsonString(rules.revision), ModeName(rules.mode));
   for (size_t i = 0; i < rules.rules.size(); ++i) {
     const Rule& rule = rules.rules[i];
     const RulePlan* plan = engine.compiled().plan(i);
-    text +=
-        fmt::format("{}{{\"name\":{},\"class\":{},\"enabled\":{},\"guarantee\":{},\"conditions\":[",
-                    i == 0 ? "" : ",", JsonString(rule.name), JsonString(GetClass(rule.on).name),
-                    rule.enabled, JsonString(rule.enabled ? Guarantee(plan) : "disabled"));
+    text += fmt::format(
+        "{}{{\"name\":{},\"class\":{},\"enabled\":{},\"guarantee\":{},{}\"conditions\":[",
+        i == 0 ? "" : ",", JsonString(rule.name), JsonString(GetClass(rule.on).name), rule.enabled,
+        JsonString(rule.enabled ? Guarantee(plan) : "disabled"),
+        EnforcementJson(rule, engine.compiled().effect(i)));
     bool first = true;
     if (plan != nullptr) {
       for (const Decision& decision : plan->decisions) {

@@ -8,8 +8,8 @@
 
 namespace kentry {
 
-// Rule by rule where each comparison is decided, and what the set as a whole makes of a process and
-// of an open that it does not concern. For people.
+// Rule by rule where each comparison is decided and how an enforcing rule acts, and what the set as
+// a whole makes of a process and of an open that it does not concern. For people.
 std::string ExplainText(const RuleEngine& engine, bool color);
 // The same as JSON.
 std::string ExplainJson(const RuleEngine& engine);

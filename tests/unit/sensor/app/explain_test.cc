@@ -95,6 +95,57 @@ TEST(ExplainTest, SaysWhyAMarkIsTestedInUserSpace) {
   EXPECT_EQ(conditions.at(2).at("why"), "the mark has a lifetime");
 }
 
+constexpr char kEnforcing[] = R"yaml(rules:
+  - {name: kills, on: process.exec, when: 'process.uid == 1', then: kill}
+  - {name: denies, on: file.open, when: 'file.path == "/a"', then: deny}
+  - {name: signals, on: file.open, when: 'file.path == "/a"', then: {signal: TERM}}
+  - {name: can-not, on: process.exec, when: '"x" in process.args', then: kill, fallback: log}
+  - {name: kills-instead, on: process.exec, when: process.uid == 1, then: deny, fallback: kill}
+  - {name: watches, on: file.open, when: 'file.path == "/a"'}
+)yaml";
+
+TEST(ExplainTest, SaysHowARuleActs) {
+  const auto engine = Engine(std::string("mode: enforce\n") + kEnforcing);
+  ASSERT_NE(engine, nullptr);
+  const std::string text = ExplainText(*engine, false);
+  EXPECT_THAT(About(text, "kills"),
+              HasSubstr("  then: kill\n  kill: sent from the hook, before the program's first "
+                        "instruction; mode enforce\n"));
+  EXPECT_THAT(About(text, "denies"),
+              HasSubstr("  then: deny\n  deny: refused with EPERM before the file is opened"));
+  EXPECT_THAT(About(text, "signals"), HasSubstr("  signal SIGTERM: sent from the hook; the open "
+                                                "itself goes on; mode enforce\n"));
+  EXPECT_THAT(About(text, "watches"), Not(HasSubstr("then:")));
+  const auto monitor = Engine(std::string("mode: monitor\n") + kEnforcing);
+  EXPECT_THAT(About(ExplainText(*monitor, false), "kills"),
+              HasSubstr("; mode monitor: it is only said what it would do\n"));
+}
+
+TEST(ExplainTest, SaysWhyAFallbackIsInEffect) {
+  const auto engine = Engine(kEnforcing);
+  ASSERT_NE(engine, nullptr);
+  const std::string text = ExplainText(*engine, false);
+  const std::string can_not = About(text, "can-not");
+  EXPECT_THAT(can_not, HasSubstr("  then: kill, in effect its fallback log: \"x\" in process.args "
+                                 "is decided in user space\n  =>"));
+  EXPECT_THAT(
+      About(text, "kills-instead"),
+      HasSubstr("  then: deny, in effect its fallback kill: the program is running when the "
+                "event happens\n  kill: sent from the hook"));
+  const json parsed = json::parse(ExplainJson(*engine));
+  EXPECT_EQ(parsed.at("mode"), "monitor");
+  const json& rules = parsed.at("rules");
+  EXPECT_EQ(rules.at(0).at("action"), "kill");
+  EXPECT_EQ(rules.at(0).at("effective_action"), "kill");
+  EXPECT_EQ(rules.at(0).at("signal"), 9);
+  EXPECT_FALSE(rules.at(0).contains("fallback_why"));
+  EXPECT_EQ(rules.at(3).at("action"), "kill");
+  EXPECT_EQ(rules.at(3).at("effective_action"), "log");
+  EXPECT_FALSE(rules.at(3).contains("signal"));
+  EXPECT_EQ(rules.at(3).at("fallback_why"), "\"x\" in process.args is decided in user space");
+  EXPECT_EQ(rules.at(5).at("effective_action"), "alert");
+}
+
 TEST(ExplainTest, ClassOfUserSpaceAndDisabledRuleAreSaidToBeSuch) {
   const auto engine = Engine(kSet);
   ASSERT_NE(engine, nullptr);
