@@ -152,8 +152,11 @@ struct ke_rule_config {
   __u32 base[KE_RC_MAX][KE_DIM_MAX];
   __u32 test_base[KE_RC_MAX]; /* index[base + 16 * group + outcomes of the group's tests] */
   __u32 class_row[KE_RC_MAX]; /* row: all clauses of the class */
-  __u32 suffix_row;           /* row: file clauses that ask for a suffix */
-  __u32 suffix_negated;       /* 1 = one of them asks for its absence */
+  /* By exact, prefix, suffix: index[excluded + id] is the row of what negated conditions on the
+   * file leave; 0 = no clause has both kinds, so that the dimension's own rows say it. */
+  __u32 excluded[4];    /* the last one is not used */
+  __u32 suffix_row;     /* row: file clauses that ask for a suffix */
+  __u32 suffix_negated; /* 1 = one of them asks for its absence */
   __u32 tests_used;
   __u32 numbers_used;
   __u32 numbers[KE_NUMBERS_MAX]; /* enum ke_number */
@@ -171,7 +174,7 @@ struct ke_rule_config {
   __u32 signals[KE_SIGNALS_MAX]; /* SIGKILL first; 0 = no more */
   struct ke_acts acts[KE_RC_MAX];
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 2048, "ke_rule_config is read by both sides");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 2064, "ke_rule_config is read by both sides");
 
 /* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
 struct ke_string_key {

@@ -56,9 +56,34 @@ __weak __noinline int filter__and_names(__u32 slot, __u32 at, __u32 base, __u32 
   return any != 0;
 }
 
-static __always_inline int filter__either(__u32 slot, __u32 at, __u32 base, __u32 id, __u32 alias) {
-  return alias ? filter__and_names(slot, at, base, id | alias << 16, 0)
-               : filter__and(slot, at, base + id);
+/* What is excluded by any of the names: the rows of negated conditions, from index[base] on. */
+__weak __noinline int filter__exclude(__u32 slot, __u32 at, __u32 base, __u32 ids, __u32 third) {
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  struct ke_row* own = rules__row(at, base + (ids & 0xffff));
+  struct ke_row* second = rules__row(at, base + (ids >> 16));
+  struct ke_row* last = rules__row(at, base + third);
+  if (!f) return 0;
+  if (!own || !second || !last) {
+    filter__missing(f);
+    return 1;
+  }
+  __u64 any = 0;
+#pragma unroll
+  for (int w = 0; w < KE_WORDS; w++)
+    any |= f->acc.words[w] &= own->words[w] & second->words[w] & last->words[w];
+  return any != 0;
+}
+
+#define KE_BY_EXACT 0
+#define KE_BY_PREFIX 1
+#define KE_BY_SUFFIX 2
+
+/* Both, for a dimension of the file: KE_BY_EXACT …. */
+static __always_inline int filter__by_names(const struct ke_rule_config* cfg, __u32 how, __u32 slot,
+                                            __u32 at, __u32 base, __u32 ids, __u32 third) {
+  int any = filter__and_names(slot, at, base, ids, third);
+  __u32 excluded = cfg->excluded[how];
+  return any && excluded ? filter__exclude(slot, at, excluded, ids, third) : any;
 }
 
 static __always_inline void filter__want(struct ke_filter* f, __u32 base, __u32 id) {

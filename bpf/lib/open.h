@@ -62,7 +62,11 @@ __weak __noinline int dir__judge(__u32 cpu) {
   if (st->dir.at.dentry && st->stamp & KE_STAMP_IDENTS) dir__aliases(st, dir, at);
   row__copy(&f->acc, &who->row);
   __u32 prefixes = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
-  if (prefixes) filter__either(slot, at, prefixes, dir->prefix, dir->alias_prefix);
+  if (prefixes && dir->alias_prefix)
+    filter__by_names(cfg, KE_BY_PREFIX, slot, at, prefixes, dir->prefix | dir->alias_prefix << 16,
+                     0);
+  else if (prefixes)
+    filter__and(slot, at, prefixes + dir->prefix);
   row__copy(&dir->row, &f->acc);
   /* Names that rules have in it, and prefixes that may hold yet. */
   row__copy(&f->acc, &who->row);
@@ -295,13 +299,13 @@ __weak __noinline int open__by_path(__u32 cpu) {
   __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
   if (base && (dir->flags & KE_DIR_PARTIAL || st->alias)) {
     __u32 id = KE_ID(prefix__value(f, walk, at, false)) | st->name_prefix << 16;
-    if (!filter__and_names(slot, at, base, id, dir->alias_prefix)) return 0;
+    if (!filter__by_names(cfg, KE_BY_PREFIX, slot, at, base, id, dir->alias_prefix)) return 0;
   }
   base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_SUFFIX];
   if (!base) return 1;
   __u32 id = KE_ID(suffix__value(f, walk, at));
   if (!st->alias) return filter__and(slot, at, base + id);
-  return filter__and_names(slot, at, base, id | st->name_suffix << 16, 0);
+  return filter__by_names(cfg, KE_BY_SUFFIX, slot, at, base, id | st->name_suffix << 16, 0);
 }
 
 /* Intersects what the directory allows with another row, of which NULL says nothing. */
@@ -363,7 +367,7 @@ __weak __noinline int open__judge(__u32 cpu) {
     open__from_who(st, f);
     if (access) row__and(&f->acc, access);
     if (exact) row__and(&f->acc, exact);
-    if (!filter__and_names(slot, at, exacts, id | st->alias << 16, 0)) return 0;
+    if (!filter__by_names(cfg, KE_BY_EXACT, slot, at, exacts, id | st->alias << 16, 0)) return 0;
     return KE_BY_PATH;
   }
   base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_HINT];

@@ -363,6 +363,26 @@ void DropNeedlessHints(Conjunction* conditions) {
   *conditions = std::move(kept);
 }
 
+// A file may have several names, and each condition may hold by another. A row tells of one name
+// whether all conditions of a kind hold: so a clause has one of a kind that isn't negated, and what
+// is left out is for user space. False: nothing was.
+bool DropOtherNames(Conjunction* conditions) {
+  Conjunction kept;
+  for (const KernelCondition& c : *conditions) {
+    const bool string =
+        c.kind == Kind::kExact || c.kind == Kind::kPrefix || c.kind == Kind::kSuffix;
+    const bool another =
+        string && c.subject == Subject::kFile && !c.negated &&
+        std::any_of(kept.begin(), kept.end(), [&c](const KernelCondition& other) {
+          return other.kind == c.kind && other.subject == c.subject && !other.negated;
+        });
+    if (!another) kept.push_back(c);
+  }
+  const bool dropped = kept.size() != conditions->size();
+  *conditions = std::move(kept);
+  return dropped;
+}
+
 bool IsHintIn(const std::vector<Clause>& clauses, const Expr* expr) {
   return std::any_of(clauses.begin(), clauses.end(), [expr](const Clause& clause) {
     return std::any_of(clause.conditions.begin(), clause.conditions.end(),
@@ -408,6 +428,7 @@ RulePlan PlanRule(const Rule& rule, uint32_t index, const PatternEndsFunction& e
   for (Alternative& one : Normaliser(planner).Of(rule.when, false)) {
     plan.kernel_decides &= !one.conditions.empty();
     DropNeedlessHints(&one.conditions);
+    if (DropOtherNames(&one.conditions)) one.exact = false;
     plan.clauses.push_back(
         {.rule = index, .exact = one.exact, .conditions = std::move(one.conditions)});
   }

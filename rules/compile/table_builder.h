@@ -44,9 +44,10 @@ class TableBuilder {
   void CollectStringsOf(const Condition& condition);
   ClausesByString ClausesOf(ke_rule_class cls, Condition::Kind kind,
                             Condition::Subject subject) const;
-  // Rows by id, 0 first.
+  // Rows by id, 0 first; of all conditions of the kind, or of the negated ones.
   std::vector<ke_row> StringRows(ke_rule_class cls, Condition::Kind kind,
-                                 Condition::Subject subject, const StringIds& ids) const;
+                                 Condition::Subject subject, const StringIds& ids,
+                                 bool negated_only) const;
   void BuildStrings(ke_rule_class cls, Condition::Subject subject);
   void BuildSuffixRow();
   void AddEnd(std::string_view suffix);

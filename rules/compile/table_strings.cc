@@ -43,6 +43,18 @@ bool NamesOneOf(const Condition& condition, const std::vector<std::string_view>&
   });
 }
 
+// Does a clause ask for such a condition and for the absence of another?
+bool HaveBoth(const std::vector<Clause>& clauses,
+              const std::function<bool(const Condition&)>& mine) {
+  return std::any_of(clauses.begin(), clauses.end(), [&](const Clause& clause) {
+    const auto has = [&](bool negated) {
+      return std::any_of(clause.conditions.begin(), clause.conditions.end(),
+                         [&](const Condition& c) { return mine(c) && c.negated == negated; });
+    };
+    return has(true) && has(false);
+  });
+}
+
 }  // namespace
 
 void TableBuilder::CollectStringsOf(const Condition& condition) {
@@ -82,8 +94,10 @@ ClausesByString TableBuilder::ClausesOf(ke_rule_class cls, Kind kind, Subject su
 
 // Only the clauses that name a part of the value differ from the row of "none".
 std::vector<ke_row> TableBuilder::StringRows(ke_rule_class cls, Kind kind, Subject subject,
-                                             const StringIds& ids) const {
-  const auto mine = [=](const Condition& c) { return c.kind == kind && c.subject == subject; };
+                                             const StringIds& ids, bool negated_only) const {
+  const auto mine = [=](const Condition& c) {
+    return c.kind == kind && c.subject == subject && (c.negated || !negated_only);
+  };
   const ClausesByString clauses_of = ClausesOf(cls, kind, subject);
   std::vector<ke_row> rows(ids.size() + 1);
   rows[0] = RowOf(cls, mine, [](const Condition&) { return false; });
@@ -119,9 +133,17 @@ void TableBuilder::BuildStrings(ke_rule_class cls, Subject subject) {
       return c.kind == kind && c.subject == subject;
     };
     if (!Asks(cls, mine)) continue;
-    const std::vector<ke_row> rows = StringRows(cls, kind, subject, *ids);
+    const std::vector<ke_row> rows = StringRows(cls, kind, subject, *ids, false);
     AddDimension(cls, static_cast<ke_dim>(first + static_cast<int>(offset)), rows);
-    if (subject == Subject::kFile) continue;
+    if (subject == Subject::kFile) {
+      if (HaveBoth(out_.clauses_[cls], mine)) {
+        out_.tables_.config.excluded[offset] = static_cast<uint32_t>(out_.tables_.index.size());
+        for (const ke_row& row : StringRows(cls, kind, subject, *ids, true)) {
+          out_.tables_.index.push_back(AddRow(row));
+        }
+      }
+      continue;
+    }
     out_.tables_.config.image_asks |= 1u << offset;
     if (subject == Subject::kParent) out_.tables_.config.image_asks |= KE_ASK_PARENT;
     if (subject == Subject::kOwn && cls == KE_RC_EXEC) continue;

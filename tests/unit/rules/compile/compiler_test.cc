@@ -282,6 +282,39 @@ TEST(CompilerTest, AnotherNameOfAFileBringsAllItsIds) {
   EXPECT_EQ(dir.exact, 0u);
 }
 
+// Each condition may hold by another name of the file.
+TEST(CompilerTest, OfTwoConditionsOfAKindOnAFileTheKernelMakesOne) {
+  const Compiled two =
+      Compile(OpenRule("a", "file.path.endsWith(\"a\") && file.path.endsWith(\"b\")"));
+  const Clause& clause = two.rules->clauses(KE_RC_OPEN)[0];
+  EXPECT_EQ(clause.conditions.size(), 1u);
+  EXPECT_FALSE(clause.exact);
+  const Compiled kinds =
+      Compile(OpenRule("a", "file.path.startsWith(\"/a\") && file.path.endsWith(\"b\")"));
+  EXPECT_TRUE(kinds.rules->clauses(KE_RC_OPEN)[0].exact);
+}
+
+// By the rows of all conditions, another name that begins well would make up for one that is
+// excluded.
+TEST(CompilerTest, WhatIsExcludedByAnyNameHasRowsOfItsOwn) {
+  const Compiled both = Compile(
+      OpenRule("a", "file.path.startsWith(\"/etc/\") && !file.path.startsWith(\"/etc/no/\")"));
+  const RuleTables& tables = both.rules->tables();
+  ASSERT_NE(tables.config.excluded[1], 0u);
+  EXPECT_EQ(tables.config.excluded[0], 0u);
+  const ke_ident inside = both.rules->IdentOf("/etc/no", true);
+  const ke_ident outside = both.rules->IdentOf("/etc", true);
+  const auto left = [&](uint32_t id) {
+    return Bit(tables.rows[tables.index[tables.config.excluded[1] + id]], 0);
+  };
+  EXPECT_TRUE(left(0));
+  EXPECT_TRUE(left(outside.prefix));
+  EXPECT_FALSE(left(inside.prefix));
+  EXPECT_TRUE(both.rules->clauses(KE_RC_OPEN)[0].exact);
+  const Compiled one = Compile(OpenRule("a", "!file.path.startsWith(\"/etc/no/\")"));
+  EXPECT_EQ(one.rules->tables().config.excluded[1], 0u);
+}
+
 TEST(CompilerTest, LongConstantsAreDecidedAsFarAsTheyGo) {
   const std::string tail(100, 'x');
   const Compiled compiled = Compile(OpenRule("long", "file.path.endsWith(\"/" + tail + "\")"));
