@@ -31,13 +31,14 @@ static __always_inline __u32 act__meets(const struct ke_row* acc, const struct k
 /* The verdict on what the filter's acc has; 0 = nobody acts. A function of its own: hooks have one
  * place for it, and no stack. */
 __weak __noinline int act__decide(__u32 slot, __u32 at, __u32 class) {
-  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   struct ke_rule_config* cfg = rules__config(at);
-  void* rows = bpf_map_lookup_elem(&ke_r_rows, &at);
-  if (!f || !cfg || !rows) return 0;
+  if (!cfg) return 0;
   const struct ke_acts* acts = &cfg->acts[class & (KE_RC_MAX - 1)];
   __u32 number = acts->any;
   if (!number) return 0;
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
+  void* rows = bpf_map_lookup_elem(&ke_r_rows, &at);
+  if (!f || !rows) return 0;
   struct ke_row* acting = bpf_map_lookup_elem(rows, &number);
   if (!acting || !row__meets(&f->acc, acting)) return 0;
   number = acts->quiet;

@@ -9,6 +9,15 @@ const volatile __u32 ke_cfg_hold_cpu = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* What the hook returns: a constant on each way. 6.12 and later accept nothing of an LSM program
+ * whose range they don't see, and the compiler would reckon it from the flag. */
+static __always_inline int open__refusal(__u32 verdict) {
+  if (!(verdict & KE_VERDICT_DENIED)) return 0;
+  int refusal = -KE_EPERM;
+  asm volatile("" : "+r"(refusal));
+  return refusal;
+}
+
 /* What is cached of the directory, or anew; what the last judgement left is cleared. */
 static __always_inline struct ke_dir_slot* open__dir(struct ke_open_state* st,
                                                      const struct ke_who_slot* who, __u32 cpu) {
@@ -120,7 +129,7 @@ static __always_inline int open__hook(struct file* file, bool may_deny) {
   if (!open__act(st, f, dir, cpu, may_deny)) goto skip;
   if (stamp & KE_STAMP_MARKED) marks__set(open__slot(cpu), st->at, KE_RC_OPEN, tgid, st->start_ns);
   open__report(stats, cpu, st, f, dir, file);
-  return st->verdict & KE_VERDICT_DENIED ? -KE_EPERM : 0;
+  return open__refusal(st->verdict);
 skip:
   event__skip(stats, KE_FILE_OPEN);
   return 0;

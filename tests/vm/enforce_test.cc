@@ -76,6 +76,28 @@ TEST_F(EnforceTest, ADeniedOpenDoesNotHappen) {
   EXPECT_TRUE(seen.List(kAlertUncertain).empty());
 }
 
+// The hook that may be relied on: fmod_ret can be skipped where hooks are preempted.
+TEST_F(EnforceTest, TheBestHookOfTheKernelDenies) {
+  const Secret secret;
+  const auto chosen = [&] {
+    std::string name;
+    for (const Backend& backend : sensor().pipeline().kernel().backends()) {
+      if (backend.feature == "file.open" && backend.chosen) name = backend.name;
+    }
+    return name;
+  };
+  const std::string condition = fmt::format("file.path == \"{}\"", secret.path());
+  Load(Rule("monitor", "file.open", "deny", condition));
+  EXPECT_EQ(chosen(), "fentry security_file_open");
+  Load(Rule("enforce", "file.open", "deny", condition));
+  EXPECT_EQ(chosen(), KernelVersion() == "5.10" ? "fmod_ret security_file_open, security_path_mknod"
+                                                : "BPF LSM file_open, path_mknod");
+  Load(Rule("monitor", "file.open", "deny", condition));
+  Child child([&] { return OpenAndClose(secret.path()); });
+  EXPECT_EQ(child.Finish(), 0);
+  Only("would_deny");
+}
+
 TEST_F(EnforceTest, ADeniedFileIsNeitherChangedNorCut) {
   const Secret secret;
   Load(Rule("enforce", "file.open", "deny",
@@ -213,7 +235,7 @@ TEST_F(EnforceTest, ASignalIsSent) {
   const int status = child.Finish();
   EXPECT_TRUE(WIFSIGNALED(status)) << status;
   EXPECT_EQ(WTERMSIG(status), SIGUSR1);
-  Only("signaled");
+  EXPECT_EQ(Only("signaled").Number(kAlertSignal), static_cast<uint64_t>(SIGUSR1));
 }
 
 // The file of an exec is opened for it: refused there, nothing is executed, whatever the call.

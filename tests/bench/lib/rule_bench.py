@@ -14,6 +14,7 @@ RULES = os.path.join(guest.BENCH, "rules")
 ROOT = os.path.dirname(os.path.dirname(guest.BENCH))
 LIBRARY = os.path.join(ROOT, "rules", "library")
 SETS = ("1", "10", "100", "1000", "1000-regex")
+DENYING = ("1-deny", "1000-deny")  # the same rules, enforced
 BASE = "none"
 
 CASES = {"unconcerned": "unconcerned", "concerned": "concerned, other file",
@@ -40,6 +41,10 @@ class Run:
     release: str = ""
     sets: list = dataclasses.field(default_factory=list)  # in their order, without the base
     found: dict = dataclasses.field(default_factory=dict)  # (set, case or program) -> instructions
+
+    def cost(self, name, what):
+        """The case with a set in force, all of it."""
+        return self.found.get((name, what))
 
     def added(self, name, what):
         """What a set adds: to open + close without a sensor, to a program's mean run time without
@@ -140,16 +145,19 @@ def targets(run):
 
 
 def flatness(run):
-    """[(case, measured, whether it is met)]: the sets of bench rules, a case at a time."""
+    """[(case, measured, whether it is met)]: the sets of bench rules, a case at a time, and those
+    that deny."""
     lines = []
-    if len(_bench_sets(run)) < 2:
-        return lines
-    for what in (*CASES, "exec"):
-        values = {name: run.added(name, what) for name in _bench_sets(run)}
-        low, high = min(values.values()), max(values.values())
-        where = ", ".join(f"{name} {value:+,}" for name, value in values.items())
-        lines.append((f"{CASES.get(what, 'mask at exec')} flat within {FLAT:.0%}", where,
-                      high - low <= FLAT * abs(low)))
+    for sets, suffix in ((SETS, ""), (DENYING, ", denying")):
+        names = [name for name in run.sets if name in sets]
+        for what in (*CASES, "exec") if len(names) > 1 else ():
+            # The cost of a call that was denied, not what it adds to one that does more.
+            value_of = run.cost if suffix and what == "match" else run.added
+            values = {name: value_of(name, what) for name in names}
+            low, high = min(values.values()), max(values.values())
+            where = ", ".join(f"{name} {value:+,}" for name, value in values.items())
+            lines.append((f"{CASES.get(what, 'mask at exec')}{suffix} flat within {FLAT:.0%}",
+                          where, high - low <= FLAT * abs(low)))
     return lines
 
 
