@@ -70,6 +70,7 @@ std::string_view Verb(EventClass cls) {
     case EventClass::kSensorStop:
     case EventClass::kSensorRules:
     case EventClass::kSensorSuppressed:
+    case EventClass::kSensorGuard:
       return "sensor";
   }
   return "";
@@ -213,6 +214,14 @@ void TextEncoder::WriteRules(Line& line) const {
   line.Text(Text(kRulesRevision));
 }
 
+void TextEncoder::WriteGuard(Line& line) const {
+  line.Text("rule ");
+  line.Text(Text(kGuardRule));
+  line.Text(" acted on more than ");
+  line.Number(Number(kGuardProcesses));
+  line.Text(" processes in its first minute: it only watches now");
+}
+
 void TextEncoder::WriteSuppressed(Line& line) const {
   line.Text("rule ");
   line.Text(Text(kSuppressedRule));
@@ -255,6 +264,8 @@ void TextEncoder::WriteDetails(EventView event, Line& line) {
       return WriteRules(line);
     case EventClass::kSensorSuppressed:
       return WriteSuppressed(line);
+    case EventClass::kSensorGuard:
+      return WriteGuard(line);
     case EventClass::kSensorStart:
     case EventClass::kSensorStop:
       return WriteSensor(cls, line);

@@ -69,6 +69,7 @@ class TextEncoder final : public Encoder {
   void WriteFileOpen(Line& line) const;
   void WriteRules(Line& line) const;
   void WriteSuppressed(Line& line) const;
+  void WriteGuard(Line& line) const;
   void WriteFork(Line& line) const;
   void WriteExit(Line& line) const;
   void WriteExecFailed(Line& line) const;

@@ -70,6 +70,9 @@ struct RuleTest {
   std::optional<RuleAction> action;  // the action that is expected, when the test says one
 };
 
+inline constexpr uint32_t kGuardDefault = 50;
+inline constexpr uint32_t kGuardMax = 1'000'000;
+
 struct Rule {
   std::string name;
   SourcePos at;
@@ -82,6 +85,9 @@ struct Rule {
   int signal = 0;                      // kSignal
   SourcePos then_at;                   // of `action`; the rule's place where it names none
   std::optional<RuleAction> fallback;  // where this kernel can't do `action`
+  // Processes that an enforcing rule may act on in its first minute; one more, and it only says
+  // what it would do. 0 = no bound.
+  uint32_t guard = kGuardDefault;
   RuleSeverity severity = RuleSeverity::kWarning;
   std::vector<RuleTag> tags;
   std::vector<MessagePart> message;  // empty = the rule's description, or its name

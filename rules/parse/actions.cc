@@ -69,6 +69,20 @@ std::optional<Action> ReadAction(const KeyedNode& value, Reporter& reporter) {
   return Action{.action = *action};
 }
 
+std::optional<uint32_t> ReadGuard(const KeyedNode& value, RuleAction action, Reporter& reporter) {
+  if (!Enforces(action)) {
+    reporter.Error(
+        PosOf(reporter.sources(), *value.node), value.path,
+        fmt::format("then: {} does nothing to processes and needs no guard", ActionName(action)),
+        "remove guard:");
+    return std::nullopt;
+  }
+  if (value.node->IsScalar() && value.node->text == "off") return 0;
+  const auto processes = ReadCount(value, 1, kGuardMax, reporter);
+  if (!processes) return std::nullopt;
+  return static_cast<uint32_t>(*processes);
+}
+
 std::optional<RuleAction> ReadFallback(const KeyedNode& value, RuleAction action,
                                        Reporter& reporter) {
   const auto fallback = ReadActionName(value, reporter);

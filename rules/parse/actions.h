@@ -17,6 +17,8 @@ struct Action {
 // Each says what is wrong and returns nothing then. One thread.
 // A value of then:.
 std::optional<Action> ReadAction(const KeyedNode& value, Reporter& reporter);
+// A value of guard:, for a rule with `action`; "off" is 0.
+std::optional<uint32_t> ReadGuard(const KeyedNode& value, RuleAction action, Reporter& reporter);
 // A value of fallback: to `action`.
 std::optional<RuleAction> ReadFallback(const KeyedNode& value, RuleAction action,
                                        Reporter& reporter);

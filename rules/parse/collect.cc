@@ -17,10 +17,11 @@ namespace {
 constexpr std::array<std::string_view, 8> kTopKeys = {"rule_set", "mode",   "lists",    "macros",
                                                       "rules",    "extend", "override", "disable"};
 constexpr std::array<std::string_view, 3> kChangeKeys = {"lists", "macros", "rules"};
-constexpr std::array<std::string_view, 13> kRuleKeys = {
-    "on",          "when",    "then",    "fallback",        "severity",
-    "description", "tags",    "message", "false_positives", "limit",
-    "mark",        "enabled", "tests"};
+constexpr std::array<std::string_view, 14> kRuleKeys = {"on",       "when",     "then",
+                                                        "fallback", "severity", "description",
+                                                        "tags",     "message",  "false_positives",
+                                                        "limit",    "mark",     "enabled",
+                                                        "tests",    "guard"};
 // What extend: may say of a rule: it adds to the first three and replaces the others.
 constexpr std::array<std::string_view, 6> kExtendKeys = {"when",    "tags",     "tests",
                                                          "enabled", "severity", "limit"};

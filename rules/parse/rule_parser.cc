@@ -161,6 +161,9 @@ class RuleReader {
     if (const RuleDraft::Part* const part = Find("fallback"); part != nullptr) {
       rule_.fallback = ReadFallback(Keyed(*part), rule_.action, reporter_);
     }
+    if (const RuleDraft::Part* const part = Find("guard"); part != nullptr) {
+      rule_.guard = ReadGuard(Keyed(*part), rule_.action, reporter_).value_or(rule_.guard);
+    }
   }
 
   void ReadTexts() {

@@ -44,7 +44,7 @@ inline constexpr uint32_t kAllClasses = (1u << kEventClassCount) - 2;
 inline constexpr uint32_t kSensorClasses =
     ClassBit(EventClass::kSensorStart) | ClassBit(EventClass::kSensorLoss) |
     ClassBit(EventClass::kSensorStop) | ClassBit(EventClass::kSensorRules) |
-    ClassBit(EventClass::kSensorSuppressed);
+    ClassBit(EventClass::kSensorSuppressed) | ClassBit(EventClass::kSensorGuard);
 inline constexpr uint32_t kDefaultTextClasses =
     ClassBit(EventClass::kProcessExec) | ClassBit(EventClass::kProcessExit) |
     ClassBit(EventClass::kProcessExecFailed) | ClassBit(EventClass::kFileOpen) | kSensorClasses;

@@ -33,6 +33,9 @@ constexpr std::array<ClassDef, kEventClassCount - 1> kClasses = {{
     {kSensorSuppressed, "sensor.suppressed", KE_INVALID,
      "a rule's limit held back alerts; the events themselves are not lost where their class is "
      "always reported"},
+    {kSensorGuard, "sensor.guard", KE_INVALID,
+     "an enforcing rule acted on more processes in its first minute than its guard allows: from "
+     "here on it only says what it would do, until rules are loaded again"},
 }};
 
 constexpr uint32_t C(EventClass cls) { return 1u << static_cast<int>(cls); }

@@ -27,8 +27,9 @@ enum class EventClass : uint8_t {
   kFileOpen = 10,
   kSensorRules = 11,
   kSensorSuppressed = 12,
+  kSensorGuard = 13,
 };
-inline constexpr int kEventClassCount = 13;
+inline constexpr int kEventClassCount = 14;
 
 struct ClassDef {
   EventClass id = EventClass::kNone;

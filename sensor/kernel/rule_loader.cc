@@ -225,6 +225,13 @@ absl::Status RuleLoader::ForgetIdent(const ke_ident_key& key) {
   return absl::OkStatus();
 }
 
+absl::Status RuleLoader::SetRow(uint32_t number, const ke_row& row) {
+  if (bpf_map_update_elem(Inner("ke_r_rows"), &number, &row, BPF_ANY) != 0) {
+    return ErrnoError(errno, "replace a row of the rules");
+  }
+  return absl::OkStatus();
+}
+
 void RuleLoader::Touch() {
   ++version_;
   Stamp();

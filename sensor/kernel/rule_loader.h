@@ -44,6 +44,8 @@ class RuleLoader {
   absl::Status ForgetCgroup(uint64_t id);
   absl::Status SetIdent(const ke_ident_key& key, const ke_ident& ident);
   absl::Status ForgetIdent(const ke_ident_key& key);
+  // Replaces a row of the epoch in force.
+  absl::Status SetRow(uint32_t number, const ke_row& row);
   // Makes all cached masks stale.
   void Touch();
   // From now on opens are judged by the hook that may refuse them.

@@ -270,6 +270,7 @@ void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* 
       if (!process->Mark(mark->name, end, hdr.ktime_ns)) ++stats_.marks_refused;
     }
   }
+  const bool runaway = engine != nullptr && !engine->runaways().empty();
   switch (result) {
     case RuleEngine::Result::kNone:
       if (Acted(begun.verdict)) return AppendVerdict(event.cls(), begun.verdict);
@@ -284,7 +285,20 @@ void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* 
     case RuleEngine::Result::kAlert:
       engine->Describe(&maker_.builder());
       ++((maker_.builder().header().flags & kEventAlert) != 0 ? stats_.alerts : stats_.logged);
-      return Append(maker_.Finish());
+      Append(maker_.Finish());
+      if (runaway) StopRunaways(*engine);
+  }
+}
+
+void Pipeline::StopRunaways(const RuleEngine& engine) {
+  const bool told = rules_.Silence(engine);
+  for (const uint32_t rule : engine.runaways()) {
+    EventBuilder& event = maker_.Begin(EventClass::kSensorGuard, BootNowNs());
+    event.AddText(FieldId::kGuardRule, engine.rules().rules[rule].name);
+    event.AddNumber(FieldId::kGuardProcesses, engine.rules().rules[rule].guard);
+    event.AddNumber(FieldId::kGuardStopped, told ? 1 : 0);
+    event.header().flags |= kEventAlert;
+    Append(maker_.Finish());
   }
 }
 

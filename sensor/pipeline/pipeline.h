@@ -115,6 +115,7 @@ class Pipeline {
   // all when they say nothing.
   void Judge(EventView event, std::span<const uint8_t> record, Process* process, bool only_alerts);
   void AppendVerdict(EventClass cls, uint32_t verdict);
+  void StopRunaways(const RuleEngine& engine);
   void ReportSuppressed(std::string_view rule, const Limiter::Suppressed& suppressed);
   void Append(EventView event);
   void AppendSensorEvent(EventClass cls);

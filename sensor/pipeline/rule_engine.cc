@@ -38,6 +38,7 @@ RuleEngine::RuleEngine(std::unique_ptr<CompiledRules> compiled,
     : compiled_(std::move(compiled)),
       evaluator_(std::move(evaluator)),
       limiter_(compiled_->rules()),
+      guard_(compiled_->rules()),
       counters_(compiled_->rules().rules.size()) {}
 
 void RuleEngine::Check(const RuleSet& rules, Diagnostics* diagnostics) {
@@ -95,8 +96,21 @@ void RuleEngine::Match(EventClass cls, const KernelView& kernel) {
 bool RuleEngine::Missed(uint32_t verdict) const {
   if ((verdict & KE_VERDICT_UNDECIDED) == 0 || (verdict & KE_VERDICT_EXEMPT) != 0) return false;
   if (compiled_->rules().mode != RuleMode::kEnforce) return false;
-  return std::any_of(matches_.begin(), matches_.end(),
-                     [this](const Found& found) { return Enforced(found); });
+  return std::any_of(matches_.begin(), matches_.end(), [this](const Found& found) {
+    return Enforced(found) && !guard_.tripped().contains(found.rule);
+  });
+}
+
+void RuleEngine::CountActions(const EventView& event) {
+  runaways_.clear();
+  if ((verdict_ & (KE_VERDICT_DENIED | KE_VERDICT_SIGNALED)) == 0) return;
+  for (const Found& found : matches_) {
+    if (!Enforced(found)) continue;
+    const bool one_too_many =
+        guard_.Count(found.rule, event.Number(FieldId::kProcessPid, 0),
+                     event.Number(FieldId::kProcessStart, 0), event.header().boot_ns);
+    if (one_too_many) runaways_.push_back(found.rule);
+  }
 }
 
 RuleEngine::Result RuleEngine::Judge(const EventView& event, const KernelView& kernel,
@@ -112,6 +126,7 @@ RuleEngine::Result RuleEngine::Judge(const EventView& event, const KernelView& k
   fields_.Assign(event);
   evaluator_->BeginEvent(&fields_, ancestors);
   Match(cls_, kernel);
+  CountActions(event);
   missed_ = Missed(verdict_);
   const bool acted = Acted(verdict_) || missed_;
   const std::vector<Rule>& rules = compiled_->rules().rules;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "rules/match/evaluator.h"
 #include "rules/match/limiter.h"
 #include "sensor/event/event.h"
+#include "sensor/pipeline/guard.h"
 
 namespace kentry {
 
@@ -56,6 +58,12 @@ class RuleEngine {
   // uncertain matches are not among them.
   const std::vector<const RuleMark*>& marks() const { return marks_; }
 
+  // Rules that act on too many processes, by the event judged last; told once. Their rows are for
+  // the caller to silence.
+  const std::vector<uint32_t>& runaways() const { return runaways_; }
+  // All that were told of so.
+  const std::set<uint32_t>& silenced() const { return guard_.tripped(); }
+
   // Limits that held back alerts, since the last call.
   void TakeSuppressed(uint64_t now_ns, std::vector<Limiter::Suppressed>* out) {
     limiter_.TakeSuppressed(now_ns, out);
@@ -74,6 +82,7 @@ class RuleEngine {
   };
   void Consider(uint32_t rule, bool exact);
   void Match(EventClass cls, const KernelView& kernel);
+  void CountActions(const EventView& event);
   bool Enforced(const Found& found) const { return Enforces(compiled_->effect(found.rule).action); }
   // Whether a rule should have acted and the kernel couldn't tell.
   bool Missed(uint32_t verdict) const;
@@ -82,6 +91,8 @@ class RuleEngine {
   std::unique_ptr<CompiledRules> compiled_;
   std::unique_ptr<Evaluator> evaluator_;
   Limiter limiter_;
+  Guard guard_;
+  std::vector<uint32_t> runaways_;
   std::vector<RuleCounters> counters_;
   EventFields fields_;
   std::vector<Found> matches_;

@@ -108,6 +108,21 @@ absl::Status RuleHost::TellProcesses(const RuleEngine& engine) {
   return kernel_.PendProcesses(pending);
 }
 
+bool RuleHost::Silence(const RuleEngine& engine) {
+  if (&engine != current()) return false;
+  const CompiledRules& compiled = engine.compiled();
+  bool told = true;
+  for (const ke_rule_class cls : {KE_RC_EXEC, KE_RC_OPEN}) {
+    const uint32_t number = compiled.tables().config.acts[cls].quiet;
+    if (number == 0) continue;
+    const absl::Status status =
+        kernel_.rules().SetRow(number, compiled.QuietRow(cls, engine.silenced()));
+    Count(status);
+    told = told && status.ok();
+  }
+  return told;
+}
+
 void RuleHost::Refresh() {
   RuleEngine* engine = current();
   if (engine == nullptr) return;

@@ -44,6 +44,9 @@ class RuleHost {
   void OnCgroup(uint64_t id, CgroupChange change);
   // The table was walked anew: changes may have been lost.
   void OnCgroupsResynced();
+  // The engine's runaways are to say only what they would do. False: the engine isn't in force any
+  // more, or the kernel could not be told (counted).
+  bool Silence(const RuleEngine& engine);
   // Once a second: inodes that have changed hands, containers that came and went.
   void Refresh();
   // Other names of the file as a kStringList, for a record of that epoch.

@@ -359,6 +359,34 @@ TEST_F(EnforceTest, APathTooLongToBeReadIsNoWayAround) {
   EXPECT_EQ(WEXITSTATUS(child.Finish()), EPERM);
 }
 
+TEST_F(EnforceTest, ARuleThatActsOnTooManyProcessesOnlyWatches) {
+  const Secret secret;
+  Load(Rule("enforce", "file.open", "deny, guard: 5",
+            fmt::format("file.path == \"{}\"", secret.path())) +
+       fmt::format("  - {{name: other, on: file.open, when: 'file.path == \"{}/other\"', "
+                   "then: deny}}\n",
+                   secret.folder()));
+  int denied = 0;
+  bool opened = false;
+  for (int i = 0; i < 200 && !opened; ++i) {
+    Child child([&] { return OpenAndClose(secret.path()); });
+    opened = child.Finish() == 0;
+    denied += opened ? 0 : 1;
+    usleep(50'000);  // the sensor hears of it within a quarter of a second
+  }
+  EXPECT_TRUE(opened);
+  EXPECT_GT(denied, 5);
+  const auto told =
+      sensor().Wait([](const Seen& s) { return s.cls() == EventClass::kSensorGuard; });
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->Text(kGuardRule), "guard");
+  EXPECT_EQ(told->Number(kGuardProcesses), 5u);
+  EXPECT_TRUE(told->Is(kGuardStopped));
+  EXPECT_EQ(Alerts("guard").back().Text(kAlertVerdict), "would_deny");
+  Child other([&] { return OpenAndClose(secret.folder() + "/other", O_CREAT | O_WRONLY); });
+  EXPECT_EQ(WEXITSTATUS(other.Finish()), EPERM) << "another rule goes on";
+}
+
 TEST_F(EnforceTest, AReloadFromMonitorToEnforceTakesEffect) {
   const Secret secret;
   const std::string condition = fmt::format("file.path == \"{}\"", secret.path());

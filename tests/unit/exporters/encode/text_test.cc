@@ -364,6 +364,14 @@ TEST(TextEncoderTest, SuppressedAlertsAreCountedAndTheirKeyIsNamed) {
               EndsWith("sensor rule r: limit held back 70 alerts\n"));
 }
 
+TEST(TextEncoderTest, AStoppedRuleIsNamed) {
+  EventBuilder builder;
+  EXPECT_THAT(Encode(Sample(builder, EventClass::kSensorGuard,
+                            {Str(kGuardRule, "r"), Num(kGuardProcesses, 50)})),
+              EndsWith("sensor rule r acted on more than 50 processes in its first minute: it only "
+                       "watches now\n"));
+}
+
 TEST(TextEncoderTest, EveryClassIsOneLine) {
   for (const ClassDef& cls : Classes()) {
     EventBuilder builder;

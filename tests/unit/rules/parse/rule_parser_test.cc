@@ -87,6 +87,12 @@ TEST(RuleParserTest, Actions) {
 TEST(RuleParserTest, Fallbacks) {
   EXPECT_EQ(TheRule("    then: deny\n    fallback: kill").fallback, RuleAction::kKill);
   EXPECT_THAT(RuleError("    fallback: log"), HasSubstr("needs no fallback"));
+  EXPECT_EQ(TheRule("    then: deny").guard, kGuardDefault);
+  EXPECT_EQ(TheRule("    then: kill\n    guard: 7").guard, 7u);
+  EXPECT_EQ(TheRule("    then: kill\n    guard: off").guard, 0u);
+  EXPECT_THAT(RuleError("    guard: 7"), HasSubstr("needs no guard"));
+  EXPECT_THAT(RuleError("    then: kill\n    guard: 0"), HasSubstr("no number from 1 to 1000000"));
+  EXPECT_THAT(RuleError("    then: kill\n    guard: [1]"), HasSubstr("must be a number"));
   EXPECT_THAT(RuleError("    then: kill\n    fallback: deny"),
               HasSubstr("can't stand in for kill"));
   EXPECT_THAT(RuleError("    then: kill\n    fallback: x"), HasSubstr("unknown fallback \"x\""));
