@@ -48,6 +48,7 @@ class TableBuilder {
   std::vector<ke_row> StringRows(ke_rule_class cls, Condition::Kind kind,
                                  Condition::Subject subject, const StringIds& ids,
                                  bool negated_only) const;
+  void BuildExcluded(ke_rule_class cls, Condition::Kind kind, const StringIds& ids, size_t place);
   void BuildStrings(ke_rule_class cls, Condition::Subject subject);
   void BuildSuffixRow();
   void AddEnd(std::string_view suffix);

@@ -118,6 +118,14 @@ std::vector<ke_row> TableBuilder::StringRows(ke_rule_class cls, Kind kind, Subje
   return rows;
 }
 
+// What negated conditions of a kind on the file leave, by id.
+void TableBuilder::BuildExcluded(ke_rule_class cls, Kind kind, const StringIds& ids, size_t place) {
+  out_.tables_.config.excluded[place] = static_cast<uint32_t>(out_.tables_.index.size());
+  for (const ke_row& row : StringRows(cls, kind, Subject::kFile, ids, true)) {
+    out_.tables_.index.push_back(AddRow(row));
+  }
+}
+
 // Rows by exact, prefix and suffix id of one subject.
 void TableBuilder::BuildStrings(ke_rule_class cls, Subject subject) {
   const ke_dim first = subject == Subject::kOwn      ? KE_DIM_OWN_EXACT
@@ -136,12 +144,7 @@ void TableBuilder::BuildStrings(ke_rule_class cls, Subject subject) {
     const std::vector<ke_row> rows = StringRows(cls, kind, subject, *ids, false);
     AddDimension(cls, static_cast<ke_dim>(first + static_cast<int>(offset)), rows);
     if (subject == Subject::kFile) {
-      if (HaveBoth(out_.clauses_[cls], mine)) {
-        out_.tables_.config.excluded[offset] = static_cast<uint32_t>(out_.tables_.index.size());
-        for (const ke_row& row : StringRows(cls, kind, subject, *ids, true)) {
-          out_.tables_.index.push_back(AddRow(row));
-        }
-      }
+      if (HaveBoth(out_.clauses_[cls], mine)) BuildExcluded(cls, kind, *ids, offset);
       continue;
     }
     out_.tables_.config.image_asks |= 1u << offset;
