@@ -191,7 +191,8 @@ void TextEncoder::WriteAlert(EventClass cls, Line& line) const {
 
 void TextEncoder::WriteFileOpen(Line& line) const {
   line.Word(Text(kFilePath));
-  line.Text(Flag(kFileCreated) ? " created" : "");
+  const bool denied = Text(kAlertVerdict) == "denied";
+  line.Text(!Flag(kFileCreated) ? "" : denied ? " not created" : " created");
   line.Text(Flag(kFileWrite) ? " for writing" : Flag(kFileRead) ? " for reading" : "");
   if (!Text(kFileAliases).empty()) {
     line.Text(" (known as ");

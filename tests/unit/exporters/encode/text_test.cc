@@ -298,6 +298,10 @@ TEST(TextEncoderTest, VerdictOfRulesThatAreGoneIsShown) {
   Sample(builder, EventClass::kFileOpen,
          {Str(kProcessBinary, "/b"), Str(kFilePath, "/a"), Str(kAlertVerdict, "denied")});
   EXPECT_THAT(Encode(Alert(builder)), HasSubstr("DENIED open /a by /b\n"));
+  Sample(builder, EventClass::kFileOpen,
+         {Str(kProcessBinary, "/b"), Str(kFilePath, "/a"), Num(kFileCreated, 1),
+          Str(kAlertVerdict, "denied")});
+  EXPECT_THAT(Encode(Alert(builder)), HasSubstr("DENIED open /a not created by /b\n"));
 }
 
 TEST(TextEncoderTest, HostileBytesOfAMessageCannotLeaveTheLine) {
