@@ -265,12 +265,11 @@ TEST_F(EnforceTest, AProgramThatMayNotBeOpenedForExecIsNotExecuted) {
   EXPECT_EQ(WEXITSTATUS(by_descriptor.Finish()), EPERM);
   Child script([&]() -> int {
     const std::string path = folder + "/script";
-    const Fd fd(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0755));
-    const std::string text = "#!" + program + " " + made + "\n";
-    Must(write(fd.get(), text.data(), text.size()), "write");
-    fchmod(fd.get(), 0755);
-    close(dup(fd.get()));
-    const_cast<Fd&>(fd) = Fd();
+    {
+      const Fd fd(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0755));
+      const std::string text = "#!" + program + " " + made + "\n";
+      Must(write(fd.get(), text.data(), text.size()), "write");
+    }
     TryExec(path, {"touch"});
   });
   EXPECT_EQ(WEXITSTATUS(script.Finish()), EPERM);
