@@ -28,7 +28,8 @@ Where WhereOf(DecidedIn decided) {
   return {"", ""};
 }
 
-std::string_view HookOf(EventClass cls) {
+// `denies`: the set refuses opens, so that another hook judges all of them.
+std::string_view HookOf(EventClass cls, bool denies) {
   switch (cls) {
     case EventClass::kProcessExec:
       return "raw tracepoint sched_process_exec";
@@ -39,7 +40,8 @@ std::string_view HookOf(EventClass cls) {
     case EventClass::kProcessExecFailed:
       return "fexit or kretprobe on the exec system calls";
     case EventClass::kFileOpen:
-      return "fentry security_file_open";
+      return denies ? "BPF LSM file_open, or fmod_ret security_file_open"
+                    : "fentry security_file_open";
     default:
       return "";
   }
@@ -137,11 +139,13 @@ std::string ExplainText(const RuleEngine& engine, bool color) {
   const std::string_view bold = color ? "\x1b[1m" : "";
   const std::string_view reset = color ? "\x1b[0m" : "";
   std::string text;
+  const bool denies = rules.mode == RuleMode::kEnforce &&
+                      engine.compiled().tables().config.acts[KE_RC_OPEN].deny != 0;
   for (size_t i = 0; i < rules.rules.size(); ++i) {
     const Rule& rule = rules.rules[i];
     const RulePlan* plan = engine.compiled().plan(i);
     text += fmt::format("{}{}{}  {}, by {}\n", bold, rule.name, reset, GetClass(rule.on).name,
-                        HookOf(rule.on));
+                        HookOf(rule.on, denies));
     if (!rule.enabled) {
       text += "  disabled\n\n";
       continue;

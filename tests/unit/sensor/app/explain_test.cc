@@ -108,6 +108,8 @@ TEST(ExplainTest, SaysHowARuleActs) {
   const auto engine = Engine(std::string("mode: enforce\n") + kEnforcing);
   ASSERT_NE(engine, nullptr);
   const std::string text = ExplainText(*engine, false);
+  EXPECT_THAT(ExplainText(*engine, false),
+              HasSubstr("file.open, by BPF LSM file_open, or fmod_ret security_file_open"));
   EXPECT_THAT(About(text, "kills"),
               HasSubstr("  then: kill\n  kill: sent from the hook, before the program's first "
                         "instruction; mode enforce\n"));
