@@ -21,7 +21,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wpadded"
 
-#define KE_RECORD_VERSION 3
+#define KE_RECORD_VERSION 4
 
 /* Record types. A type that comes through a ring is also the class whose counters it moves. */
 enum ke_type {
@@ -34,7 +34,20 @@ enum ke_type {
   KE_CGROUP_MOVE = 6, /* struct ke_cgroup_move */
   KE_EXISTING = 7,    /* struct ke_process, read by the task iterator, never through a ring */
   KE_FILE_OPEN = 8,   /* struct ke_file_open */
-  KE_TYPE_MAX = 16,   /* bound of the counter tables, not a type */
+  /* struct ke_file_change; in the order of enum ke_change_kind */
+  KE_FILE_UNLINK = 9,
+  KE_FILE_RMDIR = 10,
+  KE_FILE_RENAME = 11,
+  KE_FILE_LINK = 12,
+  KE_FILE_SYMLINK = 13,
+  KE_FILE_MKDIR = 14,
+  KE_FILE_MKNOD = 15,
+  KE_FILE_CHMOD = 16,
+  KE_FILE_CHOWN = 17,
+  KE_FILE_TRUNCATED = 18,
+  KE_FILE_SETXATTR = 19,
+  KE_FILE_MMAP_EXEC = 20,
+  KE_TYPE_MAX = 32, /* bound of the counter tables, not a type */
 };
 
 /* Bytes inside the same record: `off` counts from the record's first byte. */
@@ -246,6 +259,53 @@ struct ke_file_open {
   struct ke_span clauses; /* as in ke_process */
 };
 KE_STATIC_ASSERT(sizeof(struct ke_file_open) == 232, "ke_file_open is wire format");
+
+/* What a change does. The types of the records follow each other in the same order. */
+enum ke_change_kind {
+  KE_CHANGE_UNLINK = 0,
+  KE_CHANGE_RMDIR = 1,
+  KE_CHANGE_RENAME = 2,
+  KE_CHANGE_LINK = 3,
+  KE_CHANGE_SYMLINK = 4,
+  KE_CHANGE_MKDIR = 5,
+  KE_CHANGE_MKNOD = 6,
+  KE_CHANGE_CHMOD = 7,
+  KE_CHANGE_CHOWN = 8,
+  KE_CHANGE_TRUNCATE = 9,
+  KE_CHANGE_SETXATTR = 10,
+  KE_CHANGE_MMAP_EXEC = 11,
+  KE_CHANGE_MAX = 16, /* bound, not a change */
+};
+
+/* Low bits of ke_file_change.file.access: what conditions may ask of a change of its kind. The kind
+ * itself stands above them. */
+#define KE_CHANGE_SETS_SETUID 1u      /* chmod: a bit that the mode had not */
+#define KE_CHANGE_SETS_SETGID 2u      /* chmod */
+#define KE_CHANGE_MAKES_EXECUTABLE 4u /* chmod: for anybody who could not */
+#define KE_CHANGE_REPLACES 1u         /* rename: the new name is there */
+#define KE_CHANGE_EXCHANGES 2u        /* rename: RENAME_EXCHANGE */
+#define KE_CHANGE_DEVICE 1u           /* mknod: a character or block device */
+#define KE_CHANGE_CAPABILITIES 1u     /* setxattr: security.capability */
+#define KE_CHANGE_MEMFD 1u            /* mmap_exec: of a memfd */
+#define KE_CHANGE_WRITABLE 2u         /* mmap_exec: at once */
+#define KE_CHANGE_ANONYMOUS 4u        /* mmap_exec: of no file */
+#define KE_CHANGE_SHIFT 3
+#define KE_CHANGE_ACCESS(change, bits) ((__u32)(change) << KE_CHANGE_SHIFT | (bits))
+
+#define KE_CHANGE_BY_MPROTECT 1u /* mmap_exec: of pages that were mapped before */
+
+struct ke_file_change {
+  struct ke_file_open file; /* path, inode … as before the change; access = KE_CHANGE_ACCESS() */
+  struct ke_span to;        /* rename, link: the new name's path */
+  struct ke_span text;      /* symlink: where it leads; setxattr: the attribute's name */
+  __u32 new_mode;           /* mkdir, mknod, chmod */
+  __u32 new_uid;            /* chown; ~0 = it stays */
+  __u32 new_gid;
+  __u32 rdev;     /* mknod: major << 20 | minor */
+  __u32 to_flags; /* KE_FILE_PATH_*, of `to` */
+  __u32 how;      /* KE_CHANGE_BY_* */
+};
+KE_STATIC_ASSERT(sizeof(struct ke_file_change) == 272, "ke_file_change is wire format");
 
 enum ke_cgroup_op {
   KE_CGROUP_MKDIR = 1,

@@ -47,7 +47,7 @@ struct ke_cpu_stats {
   __u64 sites[KE_SITE_MAX];
   __u64 pad[8]; /* no two CPUs in one cache line */
 };
-KE_STATIC_ASSERT(sizeof(struct ke_cpu_stats) == 768, "ke_cpu_stats is mapped by user space");
+KE_STATIC_ASSERT(sizeof(struct ke_cpu_stats) == 1280, "ke_cpu_stats is mapped by user space");
 
 /* What the reader waits for; it writes it before it sleeps, the first producer that wakes it
  * writes KE_READER_RUNNING. */

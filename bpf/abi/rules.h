@@ -25,7 +25,9 @@ struct ke_row {
 enum ke_rule_class {
   KE_RC_EXEC = 0,
   KE_RC_OPEN = 1,
-  KE_RC_MAX = 2,
+  KE_RC_CHANGE = 2,    /* all of enum ke_change_kind */
+  KE_RC_CHANGE_TO = 3, /* the same clauses, as conditions on the new name: no class of its own */
+  KE_RC_MAX = 4,
 };
 
 #define KE_MASK_SLOTS 16     /* intersections that are kept for each user of the filter */
@@ -52,7 +54,7 @@ enum ke_dim {
   KE_DIM_FILE_DIR = 18,     /* by directory: clauses an exact path or a prefix in it may satisfy */
   KE_DIM_FILE_PARTIAL = 19, /* by directory: clauses with a prefix that ends inside a name in it */
   KE_DIM_FILE_HINT = 20,    /* last eight bytes: clauses whose suffix may hold */
-  KE_DIM_FILE_ACCESS = 21,  /* by KE_FILE_READ … bits */
+  KE_DIM_FILE_ACCESS = 21,  /* by KE_FILE_READ … bits, or KE_CHANGE_ACCESS() */
   KE_DIM_ADDRESS = 22,      /* … one for each ke_address_place */
   KE_DIM_MAX = 24,
 };
@@ -154,9 +156,9 @@ struct ke_rule_config {
   __u32 class_row[KE_RC_MAX]; /* row: all clauses of the class */
   /* By exact, prefix, suffix: index[excluded + id] is the row of what negated conditions on the
    * file leave; 0 = no clause has both kinds, so that the dimension's own rows say it. */
-  __u32 excluded[4];    /* the last one is not used */
-  __u32 suffix_row;     /* row: file clauses that ask for a suffix */
-  __u32 suffix_negated; /* 1 = one of them asks for its absence */
+  __u32 excluded[KE_RC_MAX][4];    /* the last one is not used */
+  __u32 suffix_row[KE_RC_MAX];     /* row: file clauses that ask for a suffix */
+  __u32 suffix_negated[KE_RC_MAX]; /* 1 = one of them asks for its absence */
   __u32 tests_used;
   __u32 numbers_used;
   __u32 numbers[KE_NUMBERS_MAX]; /* enum ke_number */
@@ -172,9 +174,11 @@ struct ke_rule_config {
   __u32 mark_any[KE_RC_MAX]; /* row: clauses that set a mark */
   struct ke_mark marks[KE_MARKS_MAX];
   __u32 signals[KE_SIGNALS_MAX]; /* SIGKILL first; 0 = no more */
+  __u32 changes;                 /* 1 << enum ke_change_kind: that some rule is on */
+  __u32 pad;
   struct ke_acts acts[KE_RC_MAX];
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 2064, "ke_rule_config is read by both sides");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 2432, "ke_rule_config is read by both sides");
 
 /* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
 struct ke_string_key {

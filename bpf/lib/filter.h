@@ -79,10 +79,11 @@ __weak __noinline int filter__exclude(__u32 slot, __u32 at, __u32 base, __u32 id
 #define KE_BY_SUFFIX 2
 
 /* Both, for a dimension of the file: KE_BY_EXACT …. */
-static __always_inline int filter__by_names(const struct ke_rule_config* cfg, __u32 how, __u32 slot,
-                                            __u32 at, __u32 base, __u32 ids, __u32 third) {
+static __always_inline int filter__by_names(const struct ke_rule_config* cfg, __u32 class,
+                                            __u32 how, __u32 slot, __u32 at, __u32 base, __u32 ids,
+                                            __u32 third) {
   int any = filter__and_names(slot, at, base, ids, third);
-  __u32 excluded = cfg->excluded[how];
+  __u32 excluded = cfg->excluded[class & (KE_RC_MAX - 1)][how];
   return any && excluded ? filter__exclude(slot, at, excluded, ids, third) : any;
 }
 

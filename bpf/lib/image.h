@@ -6,6 +6,11 @@
 #include "bpf/lib/path.h"
 #include "bpf/lib/task.h"
 
+#define S_IFMT_BITS 0170000
+#define S_IFREG_BITS 0100000
+#define S_IFBLK_BITS 0060000
+#define S_IFDIR_BITS 0040000
+#define S_IFCHR_BITS 0020000
 #define OVERLAYFS_MAGIC 0x794c7630
 #define TMPFS_MAGIC 0x01021994
 #define HUGETLBFS_MAGIC 0x958458f6

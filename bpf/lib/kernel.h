@@ -30,10 +30,23 @@ struct pt_regs {
   unsigned long di, si, dx, r10, r8, r9, ax, orig_ax, sp, bp, ip, cx, bx;
 };
 
+struct list_head {
+  struct list_head* next;
+};
+
+struct dentry;
+struct mount;
+
 struct super_block {
-  __u32 s_dev; /* dev_t */
+  __u32 s_dev;               /* dev_t */
+  struct list_head s_mounts; /* up to 6.17, mount.mnt_instance */
   unsigned long s_magic;
+  struct dentry* s_root;
   unsigned long s_iflags;
+};
+
+struct super_block___single { /* 6.18 and later */
+  struct mount* s_mounts;
 };
 
 struct inode {
@@ -86,6 +99,11 @@ struct mount {
   struct mount* mnt_parent;
   struct dentry* mnt_mountpoint;
   struct vfsmount mnt;
+  struct list_head mnt_instance;
+};
+
+struct mount___single {
+  struct mount* mnt_next_for_sb;
 };
 
 struct path {
@@ -169,6 +187,16 @@ struct cred {
   unsigned int securebits;
   kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
   struct user_namespace* user_ns;
+};
+
+struct iattr {
+  unsigned int ia_valid;
+  kuid_t ia_uid, ia_gid;
+};
+
+struct vm_area_struct {
+  unsigned long vm_flags;
+  struct file* vm_file;
 };
 
 struct mm_struct {

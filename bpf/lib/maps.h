@@ -78,7 +78,7 @@ struct ke_walk {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1); /* CPUs for exec, one for the iterator, CPUs for opens */
+  __uint(max_entries, 1); /* CPUs for exec, one for the iterator, CPUs for opens, for changes */
   __type(key, __u32);
   __type(value, struct ke_walk);
 } ke_walks SEC(".maps") __weak;
@@ -98,8 +98,10 @@ const volatile __u64 ke_cfg_rename_lock __weak = 0;
 const volatile __u64 ke_cfg_mount_lock __weak = 0;
 /* … and of init_nsproxy. */
 const volatile __u64 ke_cfg_init_nsproxy __weak = 0;
-/* Which element of ke_scratch and ke_walks the iterator uses; those of opens follow. */
+/* Which element of ke_scratch and ke_walks the iterator uses; those of opens and changes follow. */
 const volatile __u32 ke_cfg_iter_slot __weak = 0;
+/* … and the first one of the object's hooks, of those. */
+const volatile __u32 ke_cfg_first_slot __weak = 0;
 /* The sensor itself: what it opens to do its work is no event. 0 = nobody. */
 const volatile __u32 ke_cfg_self __weak = 0;
 /* Cache slots a CPU for processes and for directories, powers of two. */

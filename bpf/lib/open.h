@@ -58,22 +58,22 @@ __weak __noinline int dir__judge(__u32 cpu) {
   dir->hash_b = f->hash_b;
   dir->dir_id = string__value(f, bpf_map_lookup_elem(&ke_r_dirs, &at), cfg->dirs_mask);
   dir->prefix =
-      cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX] ? KE_ID(prefix__value(f, walk, at, true)) : 0;
+      file__base(cfg, st)[KE_DIM_FILE_PREFIX] ? KE_ID(prefix__value(f, walk, at, true)) : 0;
   if (st->dir.at.dentry && st->stamp & KE_STAMP_IDENTS) dir__aliases(st, dir, at);
   row__copy(&f->acc, &who->row);
-  __u32 prefixes = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
+  __u32 prefixes = file__base(cfg, st)[KE_DIM_FILE_PREFIX];
   if (prefixes && dir->alias_prefix)
-    filter__by_names(cfg, KE_BY_PREFIX, slot, at, prefixes, dir->prefix | dir->alias_prefix << 16,
-                     0);
+    filter__by_names(cfg, KE_FILE_CLASS(st), KE_BY_PREFIX, slot, at, prefixes,
+                     dir->prefix | dir->alias_prefix << 16, 0);
   else if (prefixes)
     filter__and(slot, at, prefixes + dir->prefix);
   row__copy(&dir->row, &f->acc);
   /* Names that rules have in it, and prefixes that may hold yet. */
   row__copy(&f->acc, &who->row);
-  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_DIR];
+  __u32 base = file__base(cfg, st)[KE_DIM_FILE_DIR];
   if (base) filter__and(slot, at, base + dir->dir_id);
   struct ke_row* partial = NULL;
-  base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PARTIAL];
+  base = file__base(cfg, st)[KE_DIM_FILE_PARTIAL];
   if (base && dir->dir_id) partial = rules__row(at, base + dir->dir_id);
   if (partial && row__meets(&f->acc, partial)) {
     dir->flags |= KE_DIR_PARTIAL;
@@ -97,7 +97,7 @@ __weak __noinline int dir__ends(__u32 cpu) {
   struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
   if (!cfg || !dir) return 0;
   row__copy(&dir->plain, &dir->row);
-  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_HINT];
+  __u32 base = file__base(cfg, st)[KE_DIM_FILE_HINT];
   struct ke_row* unhinted = base ? rules__row(st->at, base) : NULL;
   if (!unhinted) return 0;
   row__and(&dir->plain, unhinted);
@@ -296,16 +296,19 @@ __weak __noinline int open__by_path(__u32 cpu) {
     f->undecided = 1;
     return 1;
   }
-  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
+  __u32 base = file__base(cfg, st)[KE_DIM_FILE_PREFIX];
   if (base && (dir->flags & KE_DIR_PARTIAL || st->alias)) {
     __u32 id = KE_ID(prefix__value(f, walk, at, false)) | st->name_prefix << 16;
-    if (!filter__by_names(cfg, KE_BY_PREFIX, slot, at, base, id, dir->alias_prefix)) return 0;
+    if (!filter__by_names(cfg, KE_FILE_CLASS(st), KE_BY_PREFIX, slot, at, base, id,
+                          dir->alias_prefix))
+      return 0;
   }
-  base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_SUFFIX];
+  base = file__base(cfg, st)[KE_DIM_FILE_SUFFIX];
   if (!base) return 1;
   __u32 id = KE_ID(suffix__value(f, walk, at));
   if (!st->alias) return filter__and(slot, at, base + id);
-  return filter__by_names(cfg, KE_BY_SUFFIX, slot, at, base, id | st->name_suffix << 16, 0);
+  return filter__by_names(cfg, KE_FILE_CLASS(st), KE_BY_SUFFIX, slot, at, base,
+                          id | st->name_suffix << 16, 0);
 }
 
 /* Intersects what the directory allows with another row, of which NULL says nothing. */
@@ -353,9 +356,9 @@ __weak __noinline int open__judge(__u32 cpu) {
   struct ke_row* exact = NULL;
   struct ke_row* hinted = NULL;
   __u32 id = 0;
-  __u32 base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_ACCESS];
+  __u32 base = file__base(cfg, st)[KE_DIM_FILE_ACCESS];
   if (base && !(access = row__at(index, rows, base + (st->access & 127)))) filter__missing(f);
-  __u32 exacts = cfg->base[KE_RC_OPEN][KE_DIM_FILE_EXACT];
+  __u32 exacts = file__base(cfg, st)[KE_DIM_FILE_EXACT];
   if (exacts) {
     if (!open__name(st, f)) return open__unread(cpu, f, dir);
     id = open__exact(f, dir, slot, at, cfg->exact_mask);
@@ -367,10 +370,12 @@ __weak __noinline int open__judge(__u32 cpu) {
     open__from_who(st, f);
     if (access) row__and(&f->acc, access);
     if (exact) row__and(&f->acc, exact);
-    if (!filter__by_names(cfg, KE_BY_EXACT, slot, at, exacts, id | st->alias << 16, 0)) return 0;
+    if (!filter__by_names(cfg, KE_FILE_CLASS(st), KE_BY_EXACT, slot, at, exacts,
+                          id | st->alias << 16, 0))
+      return 0;
     return KE_BY_PATH;
   }
-  base = cfg->base[KE_RC_OPEN][KE_DIM_FILE_HINT];
+  base = file__base(cfg, st)[KE_DIM_FILE_HINT];
   if (base) {
     __u32 hint = st->hint == KE_HINT_UNKNOWN ? open__hint(st, f, cfg) : st->hint;
     if (hint == KE_HINT_UNREAD) return open__unread(cpu, f, dir);
@@ -381,11 +386,11 @@ __weak __noinline int open__judge(__u32 cpu) {
   if (access) row__and(&f->acc, access);
   if (hinted) row__and(&f->acc, hinted);
   if ((access || hinted) && !row__any(&f->acc)) return 0;
-  bool ends = base && (st->hint || cfg->suffix_negated);
-  __u32 number = ends ? cfg->suffix_row : 0;
+  bool ends = base && (st->hint || cfg->suffix_negated[KE_FILE_CLASS(st)]);
+  __u32 number = ends ? cfg->suffix_row[KE_FILE_CLASS(st)] : 0;
   struct ke_row* suffixes = number ? bpf_map_lookup_elem(rows, &number) : NULL;
   bool by_suffix = suffixes && row__meets(&f->acc, suffixes);
-  bool by_prefix = dir->flags & KE_DIR_PARTIAL && cfg->base[KE_RC_OPEN][KE_DIM_FILE_PREFIX];
+  bool by_prefix = dir->flags & KE_DIR_PARTIAL && file__base(cfg, st)[KE_DIM_FILE_PREFIX];
   return by_suffix || by_prefix ? KE_BY_PATH : 1;
 }
 
@@ -396,6 +401,32 @@ static __always_inline bool open__alias(struct ke_open_state* st, struct inode* 
   st->name_prefix = ident ? ident->exact_prefix : 0;
   st->name_suffix = ident ? ident->exact_suffix : 0;
   return st->alias != 0;
+}
+
+/* What is cached of the directory, or anew; what the last judgement left is cleared. */
+static __always_inline struct ke_dir_slot* open__dir(struct ke_open_state* st,
+                                                     const struct ke_who_slot* who, __u32 cpu) {
+  __u64 address = *(volatile __u64*)&st->dir.at.dentry; /* a number now, not a pointer */
+  __u32 hash = address >> 6 ^ address >> 14 ^ who->mask_hash;
+  __u32 dir_index = st->dir_index = cpu * ke_cfg_dir_slots + (hash & (ke_cfg_dir_slots - 1));
+  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
+  if (!dir) return NULL;
+  if (!dir__same(&dir->dir, &st->dir)) dir__refresh(cpu);
+  st->alias = st->alias_prefix = st->name_prefix = st->name_suffix = 0;
+  st->hint = KE_HINT_UNKNOWN;
+  st->named = st->walked = st->composed = st->walk = st->moved = 0;
+  return dir;
+}
+
+/* Can no clause hold, by what the directory and the name's end say? */
+static __always_inline bool open__is_out(struct ke_open_state* st, struct ke_filter* f,
+                                         const struct ke_dir_slot* dir) {
+  __u32 flags = dir->flags;
+  if (flags & KE_DIR_MOVED) return false;
+  if (flags & KE_DIR_NONE) return true;
+  if (!(flags & KE_DIR_HINTED)) return false;
+  struct ke_rule_config* cfg = rules__config(st->at);
+  return cfg && !open__hint(st, f, cfg);
 }
 
 #endif

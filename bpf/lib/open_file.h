@@ -7,6 +7,19 @@
 
 #include "bpf/lib/open.h"
 
+struct ke_open_rec {
+  struct ke_file_open fixed;
+  struct ke_row clauses;
+  __u8 path[KE_PATH_MAX];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1); /* CPUs */
+  __type(key, __u32);
+  __type(value, struct ke_open_rec);
+} ke_open_recs SEC(".maps");
+
 static __always_inline __u32 open__access(struct file* file) {
   __u32 mode = file->f_mode;
   __u32 flags = file->f_flags;

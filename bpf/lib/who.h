@@ -17,9 +17,12 @@
 #define O_TRUNC_BIT 01000
 #define O_APPEND_BIT 02000
 #define O_TMPFILE_BIT 020000000
-#define S_IFMT_BITS 0170000
-#define S_IFDIR_BITS 0040000
-#define S_IFREG_BITS 0100000
+
+/* The rule class that a state is judged by: a constant, but where an object judges several. */
+#ifndef KE_FILE_CLASS
+#define KE_FILE_CLASS(st) KE_RC_OPEN
+#endif
+#define file__base(cfg, st) ((cfg)->base[KE_FILE_CLASS(st)])
 
 /* What a process's mask depends on, compared on use: it is stale when any of it differs. Contents,
  * not pointers alone: a freed one comes back. What no condition asks for is 0. */
@@ -111,11 +114,14 @@ struct ke_open_state {
   __u32 name_seq; /* of the file's dentry, before dir.at.seqs was read: moves when it is renamed */
   __u32 walk;     /* KE_WALK_* of it */
   __u32 alias_prefix;
-  __u32 covered;   /* the file is mounted on the name that it is opened by */
-  __u32 at;        /* slot of the epoch */
-  __u32 undecided; /* of the process */
-  __u32 moved;     /* judged by a path that changed meanwhile */
-  __u32 verdict;   /* KE_VERDICT_* */
+  __u32 covered;         /* the file is mounted on the name that it is opened by */
+  __u32 at;              /* slot of the epoch */
+  __u32 undecided;       /* of the process */
+  __u32 moved;           /* judged by a path that changed meanwhile */
+  __u32 verdict;         /* KE_VERDICT_* */
+  __u32 class;           /* KE_FILE_CLASS, where that isn't a constant */
+  struct ke_creds creds; /* of the process, for its mask */
+  struct ke_namespaces ns;
 };
 
 struct {
@@ -124,19 +130,6 @@ struct {
   __type(key, __u32);
   __type(value, struct ke_open_state);
 } ke_open_states SEC(".maps");
-
-struct ke_open_rec {
-  struct ke_file_open fixed;
-  struct ke_row clauses;
-  __u8 path[KE_PATH_MAX];
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1); /* CPUs */
-  __type(key, __u32);
-  __type(value, struct ke_open_rec);
-} ke_open_recs SEC(".maps");
 
 /* 5.10 has no typed pointer to the current task. */
 static __always_inline struct task_struct* current__typed(void) {
@@ -285,8 +278,8 @@ static __always_inline void untyped__namespaces(struct ke_namespaces* to, const 
   if (level == 0) first->pid = to->pid;
 }
 
-/* Where the current task's state stands: ke_filters, ke_walks of opens. */
-static __always_inline __u32 open__slot(__u32 cpu) { return ke_cfg_iter_slot + 1 + cpu; }
+/* Where the current task's state stands: ke_filters, ke_walks of the object's hooks. */
+static __always_inline __u32 open__slot(__u32 cpu) { return ke_cfg_first_slot + cpu; }
 
 static __always_inline void open__creds(struct ke_creds* creds, struct ke_namespaces* ns,
                                         __u32* loginuid, __u32* sessionid) {
@@ -323,13 +316,12 @@ __weak __noinline int who__refresh(__u32 cpu) {
   __u32 slot = open__slot(cpu);
   struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
-  struct ke_open_rec* rec = bpf_map_lookup_elem(&ke_open_recs, &cpu);
-  if (!st || !f || !rec) return 0;
+  if (!st || !f) return 0;
   __u32 index = st->who_index;
   struct ke_who_slot* who = bpf_map_lookup_elem(&ke_open_who, &index);
   if (!who) return 0;
-  struct ke_creds* creds = &rec->fixed.creds; /* no record is being made yet, and stack is short */
-  struct ke_namespaces* ns = &rec->fixed.ns;
+  struct ke_creds* creds = &st->creds;
+  struct ke_namespaces* ns = &st->ns;
   __u32 loginuid = ~0u, sessionid = ~0u;
   struct task_struct* task = (void*)bpf_get_current_task();
   __u64 start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
@@ -339,7 +331,7 @@ __weak __noinline int who__refresh(__u32 cpu) {
   filter__subject(f, creds, ns, loginuid, sessionid);
   f->cgroup_id = st->subject.cgroup_id;
   if (st->stamp & KE_STAMP_MARKS) marks__load(slot, st->tgid, start_ns);
-  int any = filter__process(slot, st->at, KE_RC_OPEN);
+  int any = filter__process(slot, st->at, KE_FILE_CLASS(st));
   __u64 hash = 0;
   if (any) {
 #pragma unroll

@@ -1,48 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "bpf/lib/hook.h"
 #include "bpf/lib/open_file.h"
 
-/* Of 6.11 and later. The per-CPU state is one run's: where a task can be preempted in a hook, and
- * BPF LSM programs have no guard against a second run (6.2 and later), the CPU is held. */
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
-const volatile __u32 ke_cfg_hold_cpu = 0;
-
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* What the hook returns: a constant on each way. 6.12 and later accept nothing of an LSM program
- * whose range they don't see, and the compiler would reckon it from the flag. */
-static __always_inline int open__refusal(__u32 verdict) {
-  if (!(verdict & KE_VERDICT_DENIED)) return 0;
-  int refusal = -KE_EPERM;
-  asm volatile("" : "+r"(refusal));
-  return refusal;
-}
-
-/* What is cached of the directory, or anew; what the last judgement left is cleared. */
-static __always_inline struct ke_dir_slot* open__dir(struct ke_open_state* st,
-                                                     const struct ke_who_slot* who, __u32 cpu) {
-  __u64 address = *(volatile __u64*)&st->dir.at.dentry; /* a number now, not a pointer */
-  __u32 hash = address >> 6 ^ address >> 14 ^ who->mask_hash;
-  __u32 dir_index = st->dir_index = cpu * ke_cfg_dir_slots + (hash & (ke_cfg_dir_slots - 1));
-  struct ke_dir_slot* dir = bpf_map_lookup_elem(&ke_open_dirs, &dir_index);
-  if (!dir) return NULL;
-  if (!dir__same(&dir->dir, &st->dir)) dir__refresh(cpu);
-  st->alias = st->alias_prefix = st->name_prefix = st->name_suffix = 0;
-  st->hint = KE_HINT_UNKNOWN;
-  st->named = st->walked = st->composed = st->walk = st->moved = 0;
-  return dir;
-}
-
-/* Can no clause hold, by what the directory and the name's end say? */
-static __always_inline bool open__is_out(struct ke_open_state* st, struct ke_filter* f,
-                                         const struct ke_dir_slot* dir) {
-  __u32 flags = dir->flags;
-  if (flags & KE_DIR_MOVED) return false;
-  if (flags & KE_DIR_NONE) return true;
-  if (!(flags & KE_DIR_HINTED)) return false;
-  struct ke_rule_config* cfg = rules__config(st->at);
-  return cfg && !open__hint(st, f, cfg);
-}
 
 /* Judges, decides and acts; false = no clause holds. The clauses are those of the path that was
  * read; when it changed meanwhile, the record has all that the process allows, for user space. */
@@ -129,7 +89,7 @@ static __always_inline int open__hook(struct file* file, bool may_deny) {
   if (!open__act(st, f, dir, cpu, may_deny)) goto skip;
   if (stamp & KE_STAMP_MARKED) marks__set(open__slot(cpu), st->at, KE_RC_OPEN, tgid, st->start_ns);
   open__report(stats, cpu, st, f, dir, file);
-  return open__refusal(st->verdict);
+  return hook__refusal(st->verdict & KE_VERDICT_DENIED);
 skip:
   event__skip(stats, KE_FILE_OPEN);
   return 0;
@@ -193,9 +153,9 @@ static __always_inline int create__hook(const struct path* path, struct dentry* 
 SEC("lsm/file_open")
 int BPF_PROG(open__lsm, struct file* file, int ret) {
   if (ret) return ret;
-  if (ke_cfg_hold_cpu) bpf_preempt_disable();
+  hook__hold();
   ret = open__hook(file, true);
-  if (ke_cfg_hold_cpu) bpf_preempt_enable();
+  hook__let_go();
   return ret;
 }
 
@@ -203,9 +163,9 @@ SEC("lsm/path_mknod")
 int BPF_PROG(create__lsm, const struct path* dir, struct dentry* dentry, unsigned short mode,
              unsigned int dev, int ret) {
   if (ret) return ret;
-  if (ke_cfg_hold_cpu) bpf_preempt_disable();
+  hook__hold();
   ret = create__hook(dir, dentry, mode);
-  if (ke_cfg_hold_cpu) bpf_preempt_enable();
+  hook__let_go();
   return ret;
 }
 
@@ -223,44 +183,5 @@ int BPF_PROG(create__modify, const struct path* dir, struct dentry* dentry, unsi
 SEC("fentry/security_file_open")
 int BPF_PROG(open__fentry, struct file* file) {
   open__hook(file, false);
-  return 0;
-}
-
-/* What an inode was known by may not be true any more: until user space has looked again, at most a
- * second, it has its path only. Before the effect, so never too late. A file with other names keeps
- * its identity until then: else renaming one name would hide the others. */
-static __always_inline void ident__drop(struct dentry* dentry) {
-  struct ke_rule_control* control = rules__control();
-  struct ke_cpu_stats* stats = stats__of(bpf_get_smp_processor_id());
-  struct inode* inode = dentry ? dentry->d_inode : NULL;
-  if (!control || !stats || !inode) return;
-  struct ke_ident_key key = {.ino = inode->i_ino, .dev = inode->i_sb->s_dev};
-  bool keep = inode->i_nlink > 1 && (inode->i_mode & S_IFMT_BITS) != S_IFDIR_BITS;
-  for (__u32 at = 0; at < 2; at++) {
-    __u32 slot = at;
-    void* idents = bpf_map_lookup_elem(&ke_r_idents, &slot);
-    if (!idents || !bpf_map_lookup_elem(idents, &key)) continue;
-    if (!keep) bpf_map_delete_elem(idents, &key);
-    site__count(stats, KE_SITE_IDENT_DROPPED);
-  }
-}
-
-SEC("fentry/security_inode_rename")
-int BPF_PROG(rename__fentry, struct inode* old_dir, struct dentry* old_dentry,
-             struct inode* new_dir, struct dentry* new_dentry) {
-  ident__drop(old_dentry);
-  ident__drop(new_dentry);
-  return 0;
-}
-
-SEC("fentry/security_inode_unlink")
-int BPF_PROG(unlink__fentry, struct inode* dir, struct dentry* dentry) {
-  ident__drop(dentry);
-  return 0;
-}
-
-SEC("fentry/security_inode_rmdir")
-int BPF_PROG(rmdir__fentry, struct inode* dir, struct dentry* dentry) {
-  ident__drop(dentry);
   return 0;
 }

@@ -65,6 +65,8 @@ std::string_view Verb(EventClass cls) {
       return "cgroup";
     case EventClass::kFileOpen:
       return "open";
+    case EventClass::kFileMmapExec:
+      return "map";
     case EventClass::kSensorStart:
     case EventClass::kSensorLoss:
     case EventClass::kSensorStop:
@@ -72,8 +74,9 @@ std::string_view Verb(EventClass cls) {
     case EventClass::kSensorSuppressed:
     case EventClass::kSensorGuard:
       return "sensor";
+    default:  // a change of a file is called after its class
+      return GetClass(cls).name.substr(GetClass(cls).name.find('.') + 1);
   }
-  return "";
 }
 
 // The string at `place` of a kStringList; "" when there are fewer.
@@ -189,21 +192,6 @@ void TextEncoder::WriteAlert(EventClass cls, Line& line) const {
   line.Text(" ");
 }
 
-void TextEncoder::WriteFileOpen(Line& line) const {
-  line.Word(Text(kFilePath));
-  const bool denied = Text(kAlertVerdict) == "denied";
-  line.Text(!Flag(kFileCreated) ? "" : denied ? " not created" : " created");
-  line.Text(Flag(kFileWrite) ? " for writing" : Flag(kFileRead) ? " for reading" : "");
-  if (!Text(kFileAliases).empty()) {
-    line.Text(" (known as ");
-    const std::string_view aliases = Text(kFileAliases);
-    line.Word(aliases.substr(0, aliases.find('\0')));
-    line.Text(")");
-  }
-  line.Text(" by ");
-  line.Word(Text(kProcessBinary));
-}
-
 void TextEncoder::WriteRules(Line& line) const {
   line.Text("rules ");
   line.Text(Text(kRulesName));
@@ -270,6 +258,8 @@ void TextEncoder::WriteDetails(EventView event, Line& line) {
     case EventClass::kSensorStart:
     case EventClass::kSensorStop:
       return WriteSensor(cls, line);
+    default:
+      return WriteChange(cls, line);
   }
 }
 

@@ -67,6 +67,9 @@ class TextEncoder final : public Encoder {
   std::string_view What(EventClass cls) const;
   void WriteAlert(EventClass cls, Line& line) const;
   void WriteFileOpen(Line& line) const;
+  void WriteAlias(Line& line) const;
+  void WriteChange(EventClass cls, Line& line) const;
+  void WriteOwner(Line& line) const;
   void WriteRules(Line& line) const;
   void WriteSuppressed(Line& line) const;
   void WriteGuard(Line& line) const;

@@ -58,7 +58,15 @@ std::optional<Subject> SubjectOf(FieldId field) {
   if (field == kProcessBinary) return Subject::kOwn;
   if (field == kParentBinary) return Subject::kParent;
   if (field == kFilePath) return Subject::kFile;
+  if (field == kFileNewPath) return Subject::kNewFile;
   return std::nullopt;
+}
+
+bool IsFile(Subject subject) { return subject == Subject::kFile || subject == Subject::kNewFile; }
+
+// enum ke_change_kind.
+uint32_t ChangeOf(EventClass cls) {
+  return static_cast<uint32_t>(cls) - static_cast<uint32_t>(EventClass::kFileUnlink);
 }
 
 bool IsContainerField(FieldId field) {
@@ -257,7 +265,8 @@ class Planner {
     }
     const FieldDef& def = GetField(field);
     if (def.type != FieldType::kBool || def.place.size == 0) return {};
-    if (class_ == KE_RC_OPEN && def.source == FieldSource::kEvent) {
+    const bool file = class_ == KE_RC_OPEN || class_ == KE_RC_CHANGE;
+    if (file && def.source == FieldSource::kEvent) {
       if (def.place.offset != KE_OFFSETOF(ke_file_open, access)) return {};
       KernelCondition condition{
           .kind = Kind::kAccess, .negated = !wanted, .access = def.place.mask};
@@ -372,7 +381,7 @@ bool DropOtherNames(Conjunction* conditions) {
     const bool string =
         c.kind == Kind::kExact || c.kind == Kind::kPrefix || c.kind == Kind::kSuffix;
     const bool another =
-        string && c.subject == Subject::kFile && !c.negated &&
+        string && IsFile(c.subject) && !c.negated &&
         std::any_of(kept.begin(), kept.end(), [&c](const KernelCondition& other) {
           return other.kind == c.kind && other.subject == c.subject && !other.negated;
         });
@@ -403,7 +412,7 @@ void Decide(const Expr& expr, bool negated, const Planner& planner, std::vector<
   if (atom.condition) {
     const KernelCondition& condition = *atom.condition;
     const bool event = condition.kind == Kind::kAccess || condition.kind == Kind::kAddress ||
-                       condition.subject == Subject::kFile;
+                       IsFile(condition.subject);
     decision.where = !atom.whole ? DecidedIn::kPartly
                      : event     ? DecidedIn::kEvent
                                  : DecidedIn::kProcess;
@@ -416,7 +425,25 @@ void Decide(const Expr& expr, bool negated, const Planner& planner, std::vector<
 std::optional<ke_rule_class> KernelClass(EventClass cls) {
   if (cls == EventClass::kProcessExec) return KE_RC_EXEC;
   if (cls == EventClass::kFileOpen) return KE_RC_OPEN;
+  if (IsChangeClass(cls)) return KE_RC_CHANGE;
   return std::nullopt;
+}
+
+std::vector<Clause> NewNameClauses(const std::vector<Clause>& changes) {
+  std::vector<Clause> names;
+  bool asked = false;
+  for (const Clause& clause : changes) {
+    Clause& name = names.emplace_back(
+        Clause{.rule = clause.rule, .change = clause.change, .exact = clause.exact});
+    for (const KernelCondition& c : clause.conditions) {
+      if (c.subject != Subject::kNewFile) continue;
+      asked = true;
+      name.conditions.push_back(c);
+      name.conditions.back().subject = Subject::kFile;
+    }
+  }
+  if (!asked) names.clear();
+  return names;
 }
 
 RulePlan PlanRule(const Rule& rule, uint32_t index, const PatternEndsFunction& ends,
@@ -429,8 +456,10 @@ RulePlan PlanRule(const Rule& rule, uint32_t index, const PatternEndsFunction& e
     plan.kernel_decides &= !one.conditions.empty();
     DropNeedlessHints(&one.conditions);
     if (DropOtherNames(&one.conditions)) one.exact = false;
-    plan.clauses.push_back(
-        {.rule = index, .exact = one.exact, .conditions = std::move(one.conditions)});
+    plan.clauses.push_back({.rule = index,
+                            .change = IsChangeClass(rule.on) ? ChangeOf(rule.on) : 0,
+                            .exact = one.exact,
+                            .conditions = std::move(one.conditions)});
   }
   for (Decision& decision : plan.decisions) {
     const bool dropped = decision.where == DecidedIn::kPartly &&

@@ -35,14 +35,14 @@ struct KernelCondition {
     kAccess,
     kAddress
   };
-  enum class Subject : uint8_t { kOwn, kParent, kFile };
+  enum class Subject : uint8_t { kOwn, kParent, kFile, kNewFile };
 
   Kind kind = Kind::kExact;
   Subject subject = Subject::kOwn;   // kExact, kPrefix, kSuffix
   bool negated = false;              // it must not hold
   ke_number number = KE_NUM_UID;     // kNumber
   ke_test test{};                    // kTest
-  uint32_t access = 0;               // kAccess: KE_FILE_* bits, any of them
+  uint32_t access = 0;               // kAccess: KE_FILE_* or KE_CHANGE_* bits, any of them
   std::vector<std::string> strings;  // kExact, kPrefix, kSuffix: any of them; sorted
   const Expr* expr = nullptr;        // kNumber, kCgroup, a pattern's end: the comparison itself
   bool hint = false;                 // a pattern's literal end: user space finishes it
@@ -51,8 +51,9 @@ struct KernelCondition {
 };
 
 struct Clause {
-  uint32_t rule = 0;  // index in the rule set
-  bool exact = true;  // the conditions are the whole of it: nothing left for user space
+  uint32_t rule = 0;    // index in the rule set
+  uint32_t change = 0;  // enum ke_change_kind, of a clause of KE_RC_CHANGE
+  bool exact = true;    // the conditions are the whole of it: nothing left for user space
   std::vector<KernelCondition> conditions;
 };
 
@@ -80,6 +81,10 @@ inline constexpr size_t kClausesPerRule = 64;
 
 // The kernel's class for an event class; nothing for those that user space judges alone.
 std::optional<ke_rule_class> KernelClass(EventClass cls);
+
+// KE_RC_CHANGE's clauses as conditions on the new name, for KE_RC_CHANGE_TO: the same numbers, and
+// nothing in them but what is asked of that name. Empty when nothing is.
+std::vector<Clause> NewNameClauses(const std::vector<Clause>& changes);
 
 // `rule` must be of a class that has a kernel class; `index` is its place in its set, `marks` are
 // the set's. The plan refers to the rule's expressions.

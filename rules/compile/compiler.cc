@@ -92,20 +92,22 @@ bool CompiledRules::Plan(const PatternEndsFunction& ends, Diagnostics* diagnosti
     }
     clauses_[*cls].insert(clauses_[*cls].end(), plan.clauses.begin(), plan.clauses.end());
   }
+  clauses_[KE_RC_CHANGE_TO] = NewNameClauses(clauses_[KE_RC_CHANGE]);
   return diagnostics->errors() == errors;
 }
 
 bool CompiledRules::Fits(Diagnostics* diagnostics) const {
   bool fits = true;
-  for (const auto& clauses : clauses_) {
-    if (clauses.size() <= KE_CLAUSES) continue;
+  for (size_t i = 0; i < clauses_.size(); ++i) {
+    const std::vector<Clause>& clauses = clauses_[i];
+    if (clauses.size() <= KE_CLAUSES || i == KE_RC_CHANGE_TO) continue;
     fits = false;
     const EventClass cls = rules_->rules[clauses[0].rule].on;
-    diagnostics->Error(
-        {}, "",
-        fmt::format("the rules on {} need {} clauses; {} fit. Largest: {}", GetClass(cls).name,
-                    clauses.size(), KE_CLAUSES, LargestRules(*rules_, clauses)),
-        "write alternatives on one field as \"in [...]\" instead of with ||");
+    diagnostics->Error({}, "",
+                       fmt::format("the rules on {} need {} clauses; {} fit. Largest: {}",
+                                   IsChangeClass(cls) ? "changes of files" : GetClass(cls).name,
+                                   clauses.size(), KE_CLAUSES, LargestRules(*rules_, clauses)),
+                       "write alternatives on one field as \"in [...]\" instead of with ||");
   }
   return fits;
 }

@@ -28,9 +28,9 @@ bool ClassAllows(EventClass cls, RuleAction action) {
 std::string ClassesThatAllow(RuleAction action) {
   std::string names;
   for (const ClassDef& cls : Classes()) {
-    if (!ClassAllows(cls.id, action)) continue;
+    if (!ClassAllows(cls.id, action) || IsChangeClass(cls.id)) continue;
     names += names.empty() ? "" : " and ";
-    names += cls.name;
+    names += IsFileClass(cls.id) ? "all of file.*" : cls.name;
   }
   return names;
 }

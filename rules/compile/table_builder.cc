@@ -109,6 +109,25 @@ void TableBuilder::BuildAccess() {
   AddDimension(KE_RC_OPEN, KE_DIM_FILE_ACCESS, rows);
 }
 
+// By kind of change and its bits: each clause is of one kind.
+void TableBuilder::BuildChanges() {
+  const std::vector<Clause>& clauses = out_.clauses_[KE_RC_CHANGE];
+  if (clauses.empty()) return;
+  std::vector<ke_row> rows(size_t{KE_CHANGE_MAX} << KE_CHANGE_SHIFT);
+  for (size_t i = 0; i < clauses.size(); ++i) {
+    out_.tables_.config.changes |= 1u << clauses[i].change;
+    for (uint32_t bits = 0; bits < 1u << KE_CHANGE_SHIFT; ++bits) {
+      const bool holds = std::all_of(
+          clauses[i].conditions.begin(), clauses[i].conditions.end(), [bits](const Condition& c) {
+            return c.kind != Kind::kAccess || ((bits & c.access) != 0) != c.negated;
+          });
+      const size_t at = KE_CHANGE_ACCESS(clauses[i].change, bits);
+      if (holds) rows[at].words[i / 64] |= uint64_t{1} << (i % 64);
+    }
+  }
+  AddDimension(KE_RC_CHANGE, KE_DIM_FILE_ACCESS, rows);
+}
+
 // One id for each stretch of values in which no comparison changes.
 void TableBuilder::BuildNumber(ke_number number, const std::set<uint64_t>& bounds) {
   ke_rule_config& config = out_.tables_.config;
@@ -117,7 +136,7 @@ void TableBuilder::BuildNumber(ke_number number, const std::set<uint64_t>& bound
   const auto mine = [number](const Condition& c) {
     return c.kind == Kind::kNumber && c.number == number;
   };
-  if (Asks(KE_RC_OPEN, mine)) out_.tables_.stamp_flags |= StampFlagOf(number);
+  if (CachingAsks(mine)) out_.tables_.stamp_flags |= StampFlagOf(number);
   std::array<std::vector<ke_row>, KE_RC_MAX> rows;
   std::vector<uint64_t> ends(bounds.begin(), bounds.end());
   ends.push_back(uint64_t{1} << 32);
@@ -195,7 +214,7 @@ bool TableBuilder::BuildTests(std::string* why) {
   const auto of_creds = [](const Condition& c) {
     return c.kind == Kind::kTest && c.test.word <= KE_WORD_CAP_AMBIENT;
   };
-  if (Asks(KE_RC_OPEN, of_creds)) out_.tables_.stamp_flags |= KE_STAMP_CREDS;
+  if (CachingAsks(of_creds)) out_.tables_.stamp_flags |= KE_STAMP_CREDS;
   ke_rule_config& config = out_.tables_.config;
   config.tests_used = static_cast<uint32_t>(tests.size());
   std::copy(tests.begin(), tests.end(), config.tests);
@@ -233,7 +252,7 @@ void TableBuilder::BuildCgroups() {
   for (int cls = 0; cls < KE_RC_MAX; ++cls) {
     const auto rule_class = static_cast<ke_rule_class>(cls);
     if (!Asks(rule_class, mine)) continue;
-    if (rule_class == KE_RC_OPEN) out_.tables_.stamp_flags |= KE_STAMP_CGROUP;
+    if (CachingAsks(mine)) out_.tables_.stamp_flags |= KE_STAMP_CGROUP;
     ke_row every{};
     std::memset(&every, 0xff, sizeof(every));
     AddDimension(rule_class, KE_DIM_CGROUP, std::vector<ke_row>(kCgroupPatternsMax, every));
@@ -268,13 +287,16 @@ bool TableBuilder::Build(std::string* why) {
     BuildStrings(cls, Subject::kOwn);
     BuildStrings(cls, Subject::kParent);
   }
-  if (!out_.clauses_[KE_RC_OPEN].empty()) {
-    BuildStrings(KE_RC_OPEN, Subject::kFile);
-    BuildSuffixRow();
-    BuildFileDirectories();
-    BuildHints();
-    BuildAccess();
+  const StringIds hints = CollectHints();
+  for (const ke_rule_class cls : kFileClasses) {
+    if (out_.clauses_[cls].empty()) continue;
+    BuildStrings(cls, Subject::kFile);
+    BuildSuffixRow(cls);
+    BuildFileDirectories(cls);
+    BuildHints(cls, hints);
   }
+  BuildAccess();
+  BuildChanges();
   if (!BuildNumbers(why) || !BuildTests(why)) return false;
   BuildAddresses(KE_ADDRESS_REMOTE);
   BuildAddresses(KE_ADDRESS_LOCAL);

@@ -20,6 +20,9 @@ using ClausesByNetwork = std::map<ke_address_key, std::vector<size_t>, decltype(
 using AddressIds = std::map<ke_address_key, uint32_t, decltype(&AddressLess)>;
 using ClausesByString = std::map<std::string_view, std::vector<size_t>>;
 
+// Classes whose clauses are about files by name.
+inline constexpr ke_rule_class kFileClasses[] = {KE_RC_OPEN, KE_RC_CHANGE, KE_RC_CHANGE_TO};
+
 class TableBuilder {
  public:
   explicit TableBuilder(CompiledRules* compiled) : out_(*compiled) {}
@@ -39,6 +42,10 @@ class TableBuilder {
   // Appends `rows` to the index and makes them the dimension's, when any clause asks for it.
   void AddDimension(ke_rule_class cls, ke_dim dim, const std::vector<ke_row>& rows);
   bool Asks(ke_rule_class cls, const std::function<bool(const Condition&)>& mine) const;
+  // The same of the classes whose hooks cache what a process allows.
+  bool CachingAsks(const std::function<bool(const Condition&)>& mine) const {
+    return Asks(KE_RC_OPEN, mine) || Asks(KE_RC_CHANGE, mine);
+  }
 
   void CollectStrings();
   void CollectStringsOf(const Condition& condition);
@@ -50,11 +57,13 @@ class TableBuilder {
                                  bool negated_only) const;
   void BuildExcluded(ke_rule_class cls, Condition::Kind kind, const StringIds& ids, size_t place);
   void BuildStrings(ke_rule_class cls, Condition::Subject subject);
-  void BuildSuffixRow();
+  void BuildSuffixRow(ke_rule_class cls);
   void AddEnd(std::string_view suffix);
-  void BuildFileDirectories();
-  void BuildHints();
+  void BuildFileDirectories(ke_rule_class cls);
+  StringIds CollectHints();
+  void BuildHints(ke_rule_class cls, const StringIds& ids);
   void BuildAccess();
+  void BuildChanges();
   bool BuildNumbers(std::string* why);
   void BuildNumber(ke_number number, const std::set<uint64_t>& bounds);
   void AddStretch(uint32_t place, uint64_t from, uint64_t end, uint32_t id);

@@ -67,7 +67,8 @@ void TableBuilder::CollectStringsOf(const Condition& condition) {
     if (condition.kind == Kind::kExact) add(text, &out_.exact_ids_, &out_.exact_names_);
     if (condition.kind == Kind::kPrefix) add(text, &out_.prefix_ids_, &out_.prefix_names_);
     if (condition.kind == Kind::kSuffix) add(text, &out_.suffix_ids_, nullptr);
-    if (condition.subject != Subject::kFile || condition.kind == Kind::kSuffix) continue;
+    const bool file = condition.subject == Subject::kFile || condition.subject == Subject::kNewFile;
+    if (!file || condition.kind == Kind::kSuffix) continue;
     add(DirOf(text), &out_.dir_ids_, nullptr);
   }
 }
@@ -120,7 +121,7 @@ std::vector<ke_row> TableBuilder::StringRows(ke_rule_class cls, Kind kind, Subje
 
 // What negated conditions of a kind on the file leave, by id.
 void TableBuilder::BuildExcluded(ke_rule_class cls, Kind kind, const StringIds& ids, size_t place) {
-  out_.tables_.config.excluded[place] = static_cast<uint32_t>(out_.tables_.index.size());
+  out_.tables_.config.excluded[cls][place] = static_cast<uint32_t>(out_.tables_.index.size());
   for (const ke_row& row : StringRows(cls, kind, Subject::kFile, ids, true)) {
     out_.tables_.index.push_back(AddRow(row));
   }
@@ -158,20 +159,20 @@ void TableBuilder::BuildStrings(ke_rule_class cls, Subject subject) {
 }
 
 // Clauses whose suffix only the whole path can show.
-void TableBuilder::BuildSuffixRow() {
+void TableBuilder::BuildSuffixRow(ke_rule_class cls) {
   const auto mine = [](const Condition& c) {
     return c.kind == Kind::kSuffix && c.subject == Subject::kFile;
   };
   ke_row asking{};
-  const std::vector<Clause>& clauses = out_.clauses_[KE_RC_OPEN];
+  const std::vector<Clause>& clauses = out_.clauses_[cls];
   for (size_t i = 0; i < clauses.size(); ++i) {
     for (const Condition& c : clauses[i].conditions) {
       if (!mine(c)) continue;
       asking.words[i / 64] |= uint64_t{1} << (i % 64);
-      if (c.negated) out_.tables_.config.suffix_negated = 1;
+      if (c.negated) out_.tables_.config.suffix_negated[cls] = 1;
     }
   }
-  if (Asks(KE_RC_OPEN, mine)) out_.tables_.config.suffix_row = AddRow(asking);
+  if (Asks(cls, mine)) out_.tables_.config.suffix_row[cls] = AddRow(asking);
 }
 
 // One byte alone may stand behind any other.
@@ -187,7 +188,7 @@ void TableBuilder::AddEnd(std::string_view suffix) {
 
 // By directory: clauses that an exact path in it, or a prefix that ends inside a name in it, may
 // satisfy.
-void TableBuilder::BuildFileDirectories() {
+void TableBuilder::BuildFileDirectories(ke_rule_class cls) {
   const auto exact = [](const Condition& c) {
     return c.kind == Kind::kExact && c.subject == Subject::kFile;
   };
@@ -203,10 +204,10 @@ void TableBuilder::BuildFileDirectories() {
                        : AnyOf(c.strings, [dir](std::string_view s) { return DirOf(s) == dir; });
     };
   };
-  rows[0] = RowOf(KE_RC_OPEN, exact, in_directory("\n"));
+  rows[0] = RowOf(cls, exact, in_directory("\n"));
   for (const auto& [dir, id] : out_.dir_ids_) {
-    rows[id] = RowOf(KE_RC_OPEN, exact, in_directory(dir));
-    const std::vector<Clause>& clauses = out_.clauses_[KE_RC_OPEN];
+    rows[id] = RowOf(cls, exact, in_directory(dir));
+    const std::vector<Clause>& clauses = out_.clauses_[cls];
     for (size_t i = 0; i < clauses.size(); ++i) {
       for (const Condition& c : clauses[i].conditions) {
         const bool ends_inside = prefix(c) && AnyOf(c.strings, [&dir = dir](std::string_view s) {
@@ -216,24 +217,35 @@ void TableBuilder::BuildFileDirectories() {
       }
     }
   }
-  if (Asks(KE_RC_OPEN, exact)) AddDimension(KE_RC_OPEN, KE_DIM_FILE_DIR, rows);
-  if (Asks(KE_RC_OPEN, prefix)) AddDimension(KE_RC_OPEN, KE_DIM_FILE_PARTIAL, partial);
+  if (Asks(cls, exact)) AddDimension(cls, KE_DIM_FILE_DIR, rows);
+  if (Asks(cls, prefix)) AddDimension(cls, KE_DIM_FILE_PARTIAL, partial);
 }
 
-void TableBuilder::BuildHints() {
-  const auto mine = [](const Condition& c) {
-    return c.kind == Kind::kSuffix && c.subject == Subject::kFile;
-  };
-  if (!Asks(KE_RC_OPEN, mine)) return;
-  std::map<std::string, uint32_t> ids;
-  for (const Clause& clause : out_.clauses_[KE_RC_OPEN]) {
-    for (const Condition& c : clause.conditions) {
-      if (!mine(c)) continue;
-      for (const std::string& s : c.strings) {
-        ids.try_emplace(std::string(HintOfSuffix(s)), static_cast<uint32_t>(ids.size() + 1));
+// Ends of names that suffixes of any class have: the classes share the table.
+StringIds TableBuilder::CollectHints() {
+  StringIds ids;
+  for (const ke_rule_class cls : kFileClasses) {
+    for (const Clause& clause : out_.clauses_[cls]) {
+      for (const Condition& c : clause.conditions) {
+        if (c.kind != Kind::kSuffix || c.subject != Subject::kFile) continue;
+        for (const std::string& s : c.strings) {
+          ids.try_emplace(std::string(HintOfSuffix(s)), static_cast<uint32_t>(ids.size() + 1));
+        }
       }
     }
   }
+  for (const auto& [hint, id] : ids) {
+    out_.tables_.hint.emplace_back(HintKey(hint), id);
+    AddEnd(hint);
+  }
+  return ids;
+}
+
+void TableBuilder::BuildHints(ke_rule_class cls, const StringIds& ids) {
+  const auto mine = [](const Condition& c) {
+    return c.kind == Kind::kSuffix && c.subject == Subject::kFile;
+  };
+  if (!Asks(cls, mine)) return;
   const auto may = [](std::string_view value) {
     return [value](const Condition& c) {
       if (c.negated) return false;  // may hold whatever the name ends with
@@ -242,13 +254,11 @@ void TableBuilder::BuildHints() {
     };
   };
   std::vector<ke_row> rows(ids.size() + 1);
-  rows[0] = RowOf(KE_RC_OPEN, mine, may("\n"));
+  rows[0] = RowOf(cls, mine, may("\n"));
   for (const auto& [hint, id] : ids) {
-    rows[id] = RowOf(KE_RC_OPEN, mine, may(hint));
-    out_.tables_.hint.emplace_back(HintKey(hint), id);
-    AddEnd(hint);
+    rows[id] = RowOf(cls, mine, may(hint));
   }
-  AddDimension(KE_RC_OPEN, KE_DIM_FILE_HINT, rows);
+  AddDimension(cls, KE_DIM_FILE_HINT, rows);
 }
 
 void TableBuilder::BuildKeys() {

@@ -15,9 +15,14 @@
 namespace kentry {
 namespace {
 
-constexpr std::array<EventClass, 5> kRuleClasses = {
-    EventClass::kProcessExec, EventClass::kProcessFork, EventClass::kProcessExit,
-    EventClass::kProcessExecFailed, EventClass::kFileOpen};
+constexpr std::array<EventClass, 17> kRuleClasses = {
+    EventClass::kProcessExec,       EventClass::kProcessFork,  EventClass::kProcessExit,
+    EventClass::kProcessExecFailed, EventClass::kFileOpen,     EventClass::kFileUnlink,
+    EventClass::kFileRmdir,         EventClass::kFileRename,   EventClass::kFileLink,
+    EventClass::kFileSymlink,       EventClass::kFileMkdir,    EventClass::kFileMknod,
+    EventClass::kFileChmod,         EventClass::kFileChown,    EventClass::kFileTruncated,
+    EventClass::kFileSetxattr,      EventClass::kFileMmapExec,
+};
 
 std::string NumberText(absl::int128 number) {
   return number < 0 ? fmt::format("{}", static_cast<int64_t>(number))
@@ -87,9 +92,15 @@ bool IsAncestorField(const FieldDef& field) {
 
 std::string ClassesOf(const FieldDef& field) {
   std::vector<std::string_view> names;
+  const bool all_files =
+      std::all_of(kRuleClasses.begin(), kRuleClasses.end(),
+                  [&field](EventClass cls) { return !IsFileClass(cls) || HasField(cls, field); });
   for (const EventClass cls : kRuleClasses) {
-    if (HasField(cls, field)) names.push_back(GetClass(cls).name);
+    if (HasField(cls, field) && !(all_files && IsFileClass(cls))) {
+      names.push_back(GetClass(cls).name);
+    }
   }
+  if (all_files) names.emplace_back("all of file.*");
   return fmt::format("{}", fmt::join(names, ", "));
 }
 

@@ -42,8 +42,12 @@ std::string_view HookOf(EventClass cls, bool denies) {
     case EventClass::kFileOpen:
       return denies ? "BPF LSM file_open, or fmod_ret security_file_open"
                     : "fentry security_file_open";
+    case EventClass::kFileSetxattr:
+      return "BPF LSM inode_setxattr, or fmod_ret security_inode_setxattr";
+    case EventClass::kFileMmapExec:
+      return "BPF LSM mmap_file and file_mprotect, or fmod_ret on what asks them";
     default:
-      return "";
+      return IsChangeClass(cls) ? "BPF LSM path_*, or fmod_ret security_path_*" : "";
   }
 }
 
@@ -113,8 +117,9 @@ std::vector<std::string_view> ConcernAll(const RuleEngine& engine) {
 std::string Summary(const RuleEngine& engine) {
   const size_t opens = engine.compiled().clauses(KE_RC_OPEN).size();
   std::string text =
-      fmt::format("clauses: process.exec {} of {}, file.open {} of {}\n",
-                  engine.compiled().clauses(KE_RC_EXEC).size(), KE_CLAUSES, opens, KE_CLAUSES);
+      fmt::format("clauses: process.exec {} of {}, file.open {} of {}, changes of files {} of {}\n",
+                  engine.compiled().clauses(KE_RC_EXEC).size(), KE_CLAUSES, opens, KE_CLAUSES,
+                  engine.compiled().clauses(KE_RC_CHANGE).size(), KE_CLAUSES);
   if (opens == 0) {
     return text + "no rule asks for file.open: opens are not hooked and cost nothing\n";
   }

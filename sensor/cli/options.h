@@ -45,9 +45,12 @@ inline constexpr uint32_t kSensorClasses =
     ClassBit(EventClass::kSensorStart) | ClassBit(EventClass::kSensorLoss) |
     ClassBit(EventClass::kSensorStop) | ClassBit(EventClass::kSensorRules) |
     ClassBit(EventClass::kSensorSuppressed) | ClassBit(EventClass::kSensorGuard);
+// Events of files: there only because a rule asked for them.
+inline constexpr uint32_t kFileClassBits =
+    ClassBit(EventClass::kFileOpen) | (kAllClasses & ~(ClassBit(EventClass::kFileUnlink) - 1));
 inline constexpr uint32_t kDefaultTextClasses =
     ClassBit(EventClass::kProcessExec) | ClassBit(EventClass::kProcessExit) |
-    ClassBit(EventClass::kProcessExecFailed) | ClassBit(EventClass::kFileOpen) | kSensorClasses;
+    ClassBit(EventClass::kProcessExecFailed) | kFileClassBits | kSensorClasses;
 
 enum class EventFormat { kText, kJson };
 enum class ColorMode { kAuto, kAlways, kNever };

@@ -39,6 +39,13 @@ RecordError CheckFileOpen(std::span<const uint8_t> bytes) {
                                        : CheckSpans(bytes.size(), sizeof(rec), {rec.path});
 }
 
+RecordError CheckFileChange(std::span<const uint8_t> bytes) {
+  const auto& rec = As<ke_file_change>(bytes);
+  const RecordError clauses = CheckClauses(bytes.size(), sizeof(rec), rec.file.clauses);
+  if (clauses != RecordError::kNone) return clauses;
+  return CheckSpans(bytes.size(), sizeof(rec), {rec.file.path, rec.to, rec.text});
+}
+
 }  // namespace
 
 std::string_view RecordErrorText(RecordError error) {
@@ -87,8 +94,9 @@ RecordError CheckRecord(std::span<const uint8_t> bytes) {
       return at_least(sizeof(ke_cgroup_move));
     case KE_FILE_OPEN:
       return bytes.size() < sizeof(ke_file_open) ? RecordError::kShort : CheckFileOpen(bytes);
-    default:  // a number from outside, not an enumerator
-      return RecordError::kType;
+    default:  // a number from outside
+      if (hdr.type < KE_FILE_UNLINK || hdr.type > KE_FILE_MMAP_EXEC) return RecordError::kType;
+      return bytes.size() < sizeof(ke_file_change) ? RecordError::kShort : CheckFileChange(bytes);
   }
 }
 

@@ -36,6 +36,35 @@ constexpr std::array<ClassDef, kEventClassCount - 1> kClasses = {{
     {kSensorGuard, "sensor.guard", KE_INVALID,
      "an enforcing rule acted on more processes in its first minute than its guard allows: from "
      "here on it only says what it would do, until rules are loaded again"},
+    {kFileUnlink, "file.unlink", KE_FILE_UNLINK,
+     "a name of a file was to be removed, and a rule asked for it"},
+    {kFileRmdir, "file.rmdir", KE_FILE_RMDIR,
+     "a directory was to be removed, and a rule asked for it"},
+    {kFileRename, "file.rename", KE_FILE_RENAME,
+     "a file or directory was to be renamed; with RENAME_EXCHANGE one event for each of the two, "
+     "and a rule asked for it"},
+    {kFileLink, "file.link", KE_FILE_LINK,
+     "a file was to get another name (hard link), and a rule asked for it"},
+    {kFileSymlink, "file.symlink", KE_FILE_SYMLINK,
+     "a symbolic link was to be made, and a rule asked for it"},
+    {kFileMkdir, "file.mkdir", KE_FILE_MKDIR,
+     "a directory was to be made, and a rule asked for it"},
+    {kFileMknod, "file.mknod", KE_FILE_MKNOD,
+     "a device, FIFO or socket was to be made in the file system; regular files: see file.open, "
+     "and a rule asked for it"},
+    {kFileChmod, "file.chmod", KE_FILE_CHMOD,
+     "the mode of a file was to be changed, and a rule asked for it"},
+    {kFileChown, "file.chown", KE_FILE_CHOWN,
+     "the owner or group of a file was to be changed, and a rule asked for it"},
+    {kFileTruncated, "file.truncate", KE_FILE_TRUNCATED,
+     "a file was to be cut or lengthened: truncate, ftruncate, an open with O_TRUNC, and a rule "
+     "asked for it"},
+    {kFileSetxattr, "file.setxattr", KE_FILE_SETXATTR,
+     "an extended attribute or access control list of a file was to be set, and a rule asked for "
+     "it"},
+    {kFileMmapExec, "file.mmap_exec", KE_FILE_MMAP_EXEC,
+     "memory was to become executable: mmap or mprotect with PROT_EXEC, also those of an exec and "
+     "of the dynamic loader, and a rule asked for it"},
 }};
 
 constexpr uint32_t C(EventClass cls) { return 1u << static_cast<int>(cls); }
@@ -44,9 +73,15 @@ constexpr uint32_t kExistingOnly = C(kProcessExisting);
 constexpr uint32_t kImage = C(kProcessExec) | C(kProcessExisting);
 constexpr uint32_t kImageFork = kImage | C(kProcessFork);
 constexpr uint32_t kFile = C(kFileOpen);
-constexpr uint32_t kAnyProcess = kImageFork | C(kProcessExit) | C(kProcessExecFailed) | kFile;
+// Changes of a file that is there, and of names for something new.
+constexpr uint32_t kOld = C(kFileUnlink) | C(kFileRmdir) | C(kFileRename) | C(kFileLink) |
+                          C(kFileChmod) | C(kFileChown) | C(kFileTruncated) | C(kFileSetxattr) |
+                          C(kFileMmapExec);
+constexpr uint32_t kNew = C(kFileSymlink) | C(kFileMkdir) | C(kFileMknod);
+constexpr uint32_t kAnyFile = kFile | kOld | kNew;
+constexpr uint32_t kAnyProcess = kImageFork | C(kProcessExit) | C(kProcessExecFailed) | kAnyFile;
 // Image fields that a rule on another class may ask for; the event carries them too.
-constexpr uint32_t kImageFile = kImage | kFile;
+constexpr uint32_t kImageFile = kImage | kAnyFile;
 constexpr uint32_t kSensorEvents = C(kSensorStart) | C(kSensorStop);
 
 // C++20 has no offsetof for nested members in constexpr, the builtin does.
@@ -68,6 +103,12 @@ constexpr uint32_t kSensorEvents = C(kSensorStart) | C(kSensorStop);
     .flags_offset = KE_OFFSETOF(type, flags)                                       \
   }
 #define SPAN(member, cut) RECSPAN(ke_process, member, cut)
+#define CHANGESPAN(member, flags_member)                                    \
+  Place {                                                                   \
+    .offset = KE_OFFSETOF(ke_file_change, member), .size = sizeof(ke_span), \
+    .cut_mask = KE_FILE_PATH_CUT | KE_FILE_PATH_UNSTABLE,                   \
+    .flags_offset = KE_OFFSETOF(ke_file_change, flags_member)               \
+  }
 #define NOWHERE \
   Place {}
 

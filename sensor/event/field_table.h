@@ -28,8 +28,21 @@ enum class EventClass : uint8_t {
   kSensorRules = 11,
   kSensorSuppressed = 12,
   kSensorGuard = 13,
+  // Changes of files, in the order of enum ke_change_kind.
+  kFileUnlink = 14,
+  kFileRmdir = 15,
+  kFileRename = 16,
+  kFileLink = 17,
+  kFileSymlink = 18,
+  kFileMkdir = 19,
+  kFileMknod = 20,
+  kFileChmod = 21,
+  kFileChown = 22,
+  kFileTruncated = 23,
+  kFileSetxattr = 24,
+  kFileMmapExec = 25,
 };
-inline constexpr int kEventClassCount = 14;
+inline constexpr int kEventClassCount = 26;
 
 struct ClassDef {
   EventClass id = EventClass::kNone;
@@ -42,6 +55,12 @@ struct ClassDef {
 std::span<const ClassDef> Classes();
 // The class's row; `id` must not be kNone.
 const ClassDef& GetClass(EventClass id);
+// Is the event of a file: do its records begin with struct ke_file_open?
+constexpr bool IsFileClass(EventClass id) {
+  return id == EventClass::kFileOpen || id >= EventClass::kFileUnlink;
+}
+// Is it one of enum ke_change_kind? Which one is the class's distance from kFileUnlink.
+constexpr bool IsChangeClass(EventClass id) { return id >= EventClass::kFileUnlink; }
 // The row with that name, or nullptr.
 const ClassDef* FindClass(std::string_view name);
 

@@ -47,6 +47,7 @@ std::string FileOpen::Load(Way way, const bpf_object* base, int cpus, const Conf
   const uint32_t who = SlotsPerCpu(kWhoSlots, cpus);
   const uint32_t dir = SlotsPerCpu(kDirSlots, cpus);
   const auto count = static_cast<uint32_t>(cpus);
+  open->rodata->ke_cfg_first_slot = count + 1;
   open->rodata->ke_cfg_who_slots = who;
   open->rodata->ke_cfg_dir_slots = dir;
   open->rodata->ke_cfg_hold_cpu = way == kLsm && preempted ? 1 : 0;
@@ -67,8 +68,7 @@ std::string FileOpen::Load(Way way, const bpf_object* base, int cpus, const Conf
   if (std::string why = LoadBeside(base, open->obj); !why.empty()) return why;
   hook->program = pairs[way][0];
   // The one that reports last.
-  for (bpf_program* program : {progs.rename__fentry, progs.unlink__fentry, progs.rmdir__fentry,
-                               pairs[way][1], pairs[way][0]}) {
+  for (bpf_program* program : {pairs[way][1], pairs[way][0]}) {
     if (program == nullptr) continue;
     absl::StatusOr<Link> link = AttachProgram(program, bpf_program__name(program));
     if (!link.ok()) return std::string(link.status().message());

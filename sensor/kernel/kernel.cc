@@ -13,11 +13,14 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 #include "fmt/format.h"
 #include "ke_base.skel.h"
+#include "ke_names.skel.h"
 #include "ke_script.skel.h"
 #include "sensor/kernel/failed_exec.h"
+#include "sensor/kernel/file_change.h"
 #include "sensor/kernel/file_open.h"
 #include "sensor/kernel/host.h"
 #include "sensor/kernel/libbpf_log.h"
@@ -30,6 +33,7 @@ namespace kentry {
 namespace {
 
 using Base = std::unique_ptr<ke_base, Destroy<&ke_base::destroy>>;
+using Names = std::unique_ptr<ke_names, Destroy<&ke_names::destroy>>;
 using Script = std::unique_ptr<ke_script, Destroy<&ke_script::destroy>>;
 
 constexpr std::string_view kInterpreters = "process.interpreters";
@@ -44,6 +48,16 @@ constexpr std::array<std::string_view, KE_SITE_MAX> kSiteNames = {
     "iterator_write",   "process_table_full", "rules_undecided",
     "name_read",        "rules_missing",      "file_identity_dropped",
 };
+
+// Does a rule of the class deny, and not only say that it would?
+bool Denies(const RuleTables& tables, ke_rule_class cls) {
+  const ke_acts& acts = tables.config.acts[cls];
+  bool deny = false;
+  for (int w = 0; w < KE_WORDS && acts.deny != 0; ++w) {
+    deny |= (tables.rows[acts.deny].words[w] & ~tables.rows[acts.quiet].words[w]) != 0;
+  }
+  return deny;
+}
 
 }  // namespace
 
@@ -65,6 +79,7 @@ class Kernel::Impl {
     links_.clear();
     failed_exec_.Detach();
     file_open_.Detach();
+    file_change_.Detach();
   }
   absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
   std::vector<ProgramInfo> Programs() const;
@@ -92,6 +107,7 @@ class Kernel::Impl {
   absl::Status MakeRings();
   absl::Status MapShared();
   void LoadScript();
+  absl::Status WatchNames();
   void GiveUp(std::string_view feature, const absl::Status& why);
   void AttachScript();
   bool HasFunction(const char* name) const {
@@ -104,9 +120,12 @@ class Kernel::Impl {
   Script script_;
   FailedExec failed_exec_;
   FileOpen file_open_;
+  FileChange file_change_;
+  Names names_;               // attached with the first hook on files
   std::vector<Fd> ring_fds_;  // bulk of each CPU, then priority of each CPU
   std::vector<Link> links_;
   std::function<void(ke_open*)> configure_open_;
+  std::function<void(ke_change*)> configure_change_;
 };
 
 absl::Status Kernel::Impl::Load(const KernelOptions& options) {
@@ -145,15 +164,16 @@ absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const KernelSy
   };
   configure(base_->rodata);
   configure_open_ = [configure](ke_open* object) { configure(object->rodata); };
+  configure_change_ = [configure](ke_change* object) { configure(object->rodata); };
   base_->rodata->ke_cfg_env_max = options.environment ? KE_ENV_MAX : 0;
   const auto cpus = static_cast<uint32_t>(cpus_);
   bpf_map__set_max_entries(base_->maps.ke_rings_bulk, cpus);
   bpf_map__set_max_entries(base_->maps.ke_rings_prio, cpus);
   bpf_map__set_max_entries(base_->maps.ke_stats, cpus);
   bpf_map__set_max_entries(base_->maps.ke_scratch, cpus + 1);
-  bpf_map__set_max_entries(base_->maps.ke_walks, 2 * cpus + 1);
-  bpf_map__set_max_entries(base_->maps.ke_filters, 2 * cpus + 1);
-  bpf_map__set_max_entries(base_->maps.ke_masks, KE_MASK_SLOTS * (2 * cpus + 1));
+  bpf_map__set_max_entries(base_->maps.ke_walks, 3 * cpus + 1);
+  bpf_map__set_max_entries(base_->maps.ke_filters, 3 * cpus + 1);
+  bpf_map__set_max_entries(base_->maps.ke_masks, KE_MASK_SLOTS * (3 * cpus + 1));
   bpf_map__set_max_entries(base_->maps.ke_images, KE_IMAGE_SLOTS * cpus);
   bpf_map__set_max_entries(base_->maps.ke_pending, options.processes);
   bpf_map__set_max_entries(base_->maps.ke_procs, options.processes);
@@ -331,16 +351,34 @@ absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> Kernel::Impl::Own
   return files;
 }
 
+absl::Status Kernel::Impl::WatchNames() {
+  if (names_ != nullptr) return absl::OkStatus();
+  Names names(ke_names::open());
+  const std::string why = names ? LoadBeside(base_->obj, names->obj) : ErrnoText(errno);
+  if (!why.empty()) return absl::FailedPreconditionError(fmt::format("names of files: {}", why));
+  auto& progs = names->progs;
+  for (bpf_program* program : {progs.rename__fentry, progs.unlink__fentry, progs.rmdir__fentry}) {
+    ASSIGN_OR_RETURN(Link link, AttachProgram(program, bpf_program__name(program)));
+    links_.push_back(std::move(link));
+  }
+  names_ = std::move(names);
+  return absl::OkStatus();
+}
+
 absl::Status Kernel::Impl::PrepareRules(const RuleTables& tables) {
-  if ((tables.config.classes & 1u << KE_RC_OPEN) != 0) {
-    const ke_acts& acts = tables.config.acts[KE_RC_OPEN];
-    bool deny = false;  // not only say that it would
-    for (int w = 0; w < KE_WORDS && acts.deny != 0; ++w) {
-      deny |= (tables.rows[acts.deny].words[w] & ~tables.rows[acts.quiet].words[w]) != 0;
-    }
-    RETURN_IF_ERROR(file_open_.Want(base_->obj, cpus_, deny, configure_open_));
+  const auto asked = [&tables](ke_rule_class cls) {
+    return (tables.config.classes & 1u << cls) != 0;
+  };
+  if (asked(KE_RC_OPEN) || asked(KE_RC_CHANGE)) RETURN_IF_ERROR(WatchNames());
+  if (asked(KE_RC_OPEN)) {
+    RETURN_IF_ERROR(
+        file_open_.Want(base_->obj, cpus_, Denies(tables, KE_RC_OPEN), configure_open_));
     if (file_open_.denies()) rules_.LetOpensBeDenied();
     file_open_.DropOld();
+  }
+  if (asked(KE_RC_CHANGE)) {
+    RETURN_IF_ERROR(file_change_.Want(base_->obj, cpus_, tables.config.changes,
+                                      Denies(tables, KE_RC_CHANGE), configure_change_));
   }
   return rules_.Prepare(tables);
 }
@@ -362,6 +400,7 @@ std::vector<Backend> Kernel::Impl::Backends() const {
   std::vector<Backend> all = backends_;
   all.insert(all.end(), failed_exec_.backends().begin(), failed_exec_.backends().end());
   for (Backend& row : file_open_.backends()) all.push_back(std::move(row));
+  for (Backend& row : file_change_.backends()) all.push_back(std::move(row));
   return all;
 }
 
@@ -370,6 +409,8 @@ std::vector<const bpf_object*> Kernel::Impl::Objects() const {
   if (script_ != nullptr) objects.push_back(script_->obj);
   if (failed_exec_.object() != nullptr) objects.push_back(failed_exec_.object());
   if (file_open_.object() != nullptr) objects.push_back(file_open_.object());
+  for (const bpf_object* object : file_change_.objects()) objects.push_back(object);
+  if (names_ != nullptr) objects.push_back(names_->obj);
   return objects;
 }
 
@@ -419,21 +460,22 @@ uint64_t Kernel::Impl::Missed(ke_type type) const {
     case KE_EXISTING:
     case KE_TYPE_MAX:
       return 0;
+    default:
+      return file_change_.Missed(type);
   }
-  return 0;
 }
 
 KernelMemory Kernel::Impl::Memory() const {
   KernelMemory memory;
   memory.ring_bytes = (uint64_t{sizes_.bulk} + sizes_.prio) * static_cast<uint64_t>(cpus_);
+  std::set<uint32_t> counted;  // objects share maps
   for (const bpf_object* object : Objects()) {
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object) {
-      // Shared maps count once, in the base object.
-      if (object != base_->obj &&
-          bpf_object__find_map_by_name(base_->obj, bpf_map__name(map)) != nullptr) {
-        continue;
-      }
+      bpf_map_info info{};
+      uint32_t len = sizeof(info);
+      if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &len) != 0) continue;
+      if (!counted.insert(info.id).second) continue;
       const std::string path = fmt::format("/proc/self/fdinfo/{}", bpf_map__fd(map));
       FILE* file = std::fopen(path.c_str(), "re");
       if (file == nullptr) continue;

@@ -14,8 +14,7 @@ namespace kentry {
 
 std::string ErrnoText(int err) { return std::strerror(err < 0 ? -err : err); }
 
-std::string LoadBeside(const bpf_object* base, bpf_object* object) {
-  LibbpfLog log;
+void ShareMaps(const bpf_object* base, bpf_object* object) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     const std::string_view name = bpf_map__name(map);
@@ -23,6 +22,11 @@ std::string LoadBeside(const bpf_object* base, bpf_object* object) {
     const bpf_map* shared = bpf_object__find_map_by_name(base, bpf_map__name(map));
     if (shared != nullptr) bpf_map__reuse_fd(map, bpf_map__fd(shared));
   }
+}
+
+std::string LoadBeside(const bpf_object* base, bpf_object* object) {
+  LibbpfLog log;
+  ShareMaps(base, object);
   const int err = bpf_object__load(object);
   if (err == 0) return "";
   return fmt::format("{} ({})", ErrnoText(err), log.Reason());

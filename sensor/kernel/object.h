@@ -26,7 +26,9 @@ using Link = std::unique_ptr<bpf_link, Destroy<&bpf_link__destroy>>;
 // The kernel's word for an error number of either sign.
 std::string ErrnoText(int err);
 
-// Gives `object` the maps that `base` has by the same name, and loads it. "" or why not.
+// Gives `object`, which isn't loaded yet, the maps that `base` has by the same name.
+void ShareMaps(const bpf_object* base, bpf_object* object);
+// The same, and loads it. "" or why not.
 std::string LoadBeside(const bpf_object* base, bpf_object* object);
 // Attaches by the program's own section name; `what` stands in the error.
 absl::StatusOr<Link> AttachProgram(bpf_program* program, std::string_view what);

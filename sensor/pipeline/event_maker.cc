@@ -150,7 +150,7 @@ EventView EventMaker::Make(EventClass cls, std::span<const uint8_t> record,
                            const Process& process) {
   Source source{.cls = cls, .record = record, .process = &process, .image = &process.image};
   ke_process now;
-  if (cls == EventClass::kFileOpen) {
+  if (IsFileClass(cls)) {
     // Credentials, namespaces and container as of the event, not of the exec.
     const auto& rec = As<ke_file_open>(record);
     now = process.image;

@@ -66,6 +66,10 @@ class TableAncestors : public AncestorSource {
   mutable std::array<const Process*, kMax> chain_{};
 };
 
+EventClass ChangeClass(uint16_t type) {
+  return static_cast<EventClass>(static_cast<int>(EventClass::kFileUnlink) + type - KE_FILE_UNLINK);
+}
+
 }  // namespace
 
 Pipeline::Pipeline(PipelineOptions options, Journal* journal, std::unique_ptr<Kernel> kernel)
@@ -187,11 +191,13 @@ void Pipeline::OnRecord(std::span<const uint8_t> record) {
     case KE_CGROUP_MOVE:
       return processes_.OnCgroupMove(As<ke_cgroup_move>(record));
     case KE_FILE_OPEN:
-      return OnFileOpen(record);
+      return OnFile(EventClass::kFileOpen, record);
     case KE_EXISTING:
     case KE_INVALID:
     case KE_TYPE_MAX:
       return;
+    default:  // the rest are changes of files
+      return OnFile(ChangeClass(hdr.type), record);
   }
 }
 
@@ -206,12 +212,12 @@ void Pipeline::Emit(EventClass cls, std::span<const uint8_t> record, Process* pr
   processes_.Trim(process);
 }
 
-void Pipeline::OnFileOpen(std::span<const uint8_t> record) {
+void Pipeline::OnFile(EventClass cls, std::span<const uint8_t> record) {
   const auto& rec = As<ke_file_open>(record);
   Process* process = processes_.FindOrUnknown({rec.tgid, rec.start_ns});
   maker_.set_aliases(
       rules_.Aliases(rec.hdr.epoch, SpanText(record, rec.path), rec.alias, rec.alias_prefix));
-  Judge(maker_.Make(EventClass::kFileOpen, record, *process), record, process,
+  Judge(maker_.Make(cls, record, *process), record, process,
         /*only_alerts=*/true);
 }
 
@@ -223,7 +229,7 @@ Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
     span = As<ke_process>(record).clauses;
     begun.undecided = (As<ke_process>(record).flags & KE_F_UNDECIDED) != 0;
     begun.verdict = As<ke_process>(record).verdict;
-  } else if (hdr.type == KE_FILE_OPEN) {
+  } else if (hdr.type >= KE_FILE_OPEN) {
     span = As<ke_file_open>(record).clauses;
     begun.undecided = (As<ke_file_open>(record).flags & KE_FILE_UNDECIDED) != 0;
     begun.verdict = As<ke_file_open>(record).verdict;
@@ -236,7 +242,7 @@ Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
   std::memcpy(begun.clauses.data(), record.data() + span.off, span.len);
   if (begun.engine != nullptr || hdr.epoch == 0) return begun;
   ++stats_.outdated;
-  if (hdr.type == KE_FILE_OPEN) {
+  if (hdr.type >= KE_FILE_OPEN) {
     // The clauses are those of rules that are gone. An exec goes out unjudged, an open would
     // vanish: the present rules judge it, each of them whole, as when the kernel knew nothing.
     begun.engine = rules_.current();
@@ -373,7 +379,7 @@ void Pipeline::ReportLoss(const LostRange& range, std::string_view reason) {
 
 // The kernel skips a hook that is running already on that CPU (recursion guard).
 void Pipeline::CheckMissed() {
-  for (int type = KE_EXEC; type <= KE_FILE_OPEN; ++type) {
+  for (int type = KE_EXEC; type < KE_TYPE_MAX; ++type) {
     const uint64_t now = kernel_->Missed(static_cast<ke_type>(type));
     uint64_t& before = missed_[static_cast<size_t>(type)];
     if (now <= before) continue;

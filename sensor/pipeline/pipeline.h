@@ -101,7 +101,7 @@ class Pipeline {
   void OnExisting(std::span<const uint8_t> record, bool pending);
   void OnCgroup(std::span<const uint8_t> record);
   void Emit(EventClass cls, std::span<const uint8_t> record, Process* process);
-  void OnFileOpen(std::span<const uint8_t> record);
+  void OnFile(EventClass cls, std::span<const uint8_t> record);
   // Who judges a record, and what the kernel found of it.
   struct Judgement {
     RuleEngine* engine = nullptr;

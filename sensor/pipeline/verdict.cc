@@ -31,10 +31,10 @@ uint32_t Signal(uint32_t verdict) {
   return (verdict & KE_VERDICT_WOULD_SIGNAL) != 0 ? KE_VERDICT_WOULD(verdict) : 0;
 }
 
-// Nothing is known of an open behind the hook.
+// Nothing is known of what happens behind the hook of an open or a change.
 std::string_view Outcome(EventClass cls, uint32_t verdict) {
   if ((verdict & KE_VERDICT_DENIED) != 0) return "eperm";
-  if (cls == EventClass::kFileOpen) return "attempted";
+  if (IsFileClass(cls)) return "attempted";
   return cls == EventClass::kProcessExec ? "ok" : "";
 }
 

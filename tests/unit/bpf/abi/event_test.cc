@@ -8,8 +8,8 @@ namespace {
 
 // Pinned rings outlive the program that filled them. A size that changes is a new version: raise
 // KE_RECORD_VERSION, then the list.
-TEST(AbiTest, SizesAreThoseOfVersionThree) {
-  ASSERT_EQ(KE_RECORD_VERSION, 3);
+TEST(AbiTest, SizesAreThoseOfVersionFour) {
+  ASSERT_EQ(KE_RECORD_VERSION, 4);
   EXPECT_EQ(sizeof(ke_hdr), 32u);
   EXPECT_EQ(sizeof(ke_process), 328u);
   EXPECT_EQ(sizeof(ke_fork), 200u);
@@ -18,7 +18,8 @@ TEST(AbiTest, SizesAreThoseOfVersionThree) {
   EXPECT_EQ(sizeof(ke_cgroup), 56u);
   EXPECT_EQ(sizeof(ke_cgroup_move), 56u);
   EXPECT_EQ(sizeof(ke_file_open), 232u);
-  EXPECT_EQ(sizeof(ke_cpu_stats), 768u);
+  EXPECT_EQ(sizeof(ke_file_change), 272u);
+  EXPECT_EQ(sizeof(ke_cpu_stats), 1280u);
 }
 
 TEST(AbiTest, TypesKeepTheirNumbers) {
@@ -30,6 +31,8 @@ TEST(AbiTest, TypesKeepTheirNumbers) {
   EXPECT_EQ(KE_CGROUP_MOVE, 6);
   EXPECT_EQ(KE_EXISTING, 7);
   EXPECT_EQ(KE_FILE_OPEN, 8);
+  EXPECT_EQ(KE_FILE_UNLINK, 9);
+  EXPECT_EQ(KE_FILE_MMAP_EXEC, 20);
 }
 
 }  // namespace

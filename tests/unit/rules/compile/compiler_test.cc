@@ -258,12 +258,12 @@ TEST(CompilerTest, EndsOfPathsAreKnownByTheirLastTwoBytes) {
   const Compiled two = Compile(OpenRule("r", "file.path.endsWith(\"/id_rsa\")"));
   EXPECT_TRUE(set(*two.rules, 's', 'a'));
   EXPECT_FALSE(set(*two.rules, 'x', 't'));
-  EXPECT_EQ(two.rules->tables().config.suffix_negated, 0u);
+  EXPECT_EQ(two.rules->tables().config.suffix_negated[KE_RC_OPEN], 0u);
   const Compiled one = Compile(OpenRule("r", "!file.path.endsWith(\"~\")"));
   for (int before = 0; before < 256; ++before) {
     EXPECT_TRUE(set(*one.rules, static_cast<char>(before), '~')) << before;
   }
-  EXPECT_EQ(one.rules->tables().config.suffix_negated, 1u);
+  EXPECT_EQ(one.rules->tables().config.suffix_negated[KE_RC_OPEN], 1u);
 }
 
 TEST(CompilerTest, AnotherNameOfAFileBringsAllItsIds) {
@@ -300,19 +300,19 @@ TEST(CompilerTest, WhatIsExcludedByAnyNameHasRowsOfItsOwn) {
   const Compiled both = Compile(
       OpenRule("a", "file.path.startsWith(\"/etc/\") && !file.path.startsWith(\"/etc/no/\")"));
   const RuleTables& tables = both.rules->tables();
-  ASSERT_NE(tables.config.excluded[1], 0u);
-  EXPECT_EQ(tables.config.excluded[0], 0u);
+  ASSERT_NE(tables.config.excluded[KE_RC_OPEN][1], 0u);
+  EXPECT_EQ(tables.config.excluded[KE_RC_OPEN][0], 0u);
   const ke_ident inside = both.rules->IdentOf("/etc/no", true);
   const ke_ident outside = both.rules->IdentOf("/etc", true);
   const auto left = [&](uint32_t id) {
-    return Bit(tables.rows[tables.index[tables.config.excluded[1] + id]], 0);
+    return Bit(tables.rows[tables.index[tables.config.excluded[KE_RC_OPEN][1] + id]], 0);
   };
   EXPECT_TRUE(left(0));
   EXPECT_TRUE(left(outside.prefix));
   EXPECT_FALSE(left(inside.prefix));
   EXPECT_TRUE(both.rules->clauses(KE_RC_OPEN)[0].exact);
   const Compiled one = Compile(OpenRule("a", "!file.path.startsWith(\"/etc/no/\")"));
-  EXPECT_EQ(one.rules->tables().config.excluded[1], 0u);
+  EXPECT_EQ(one.rules->tables().config.excluded[KE_RC_OPEN][1], 0u);
 }
 
 TEST(CompilerTest, LongConstantsAreDecidedAsFarAsTheyGo) {

@@ -79,9 +79,9 @@ TEST(EnforceTest, ClassOfUserSpaceIsRefused) {
              "  - {name: a, on: process.exit, then: kill, when: exit.code == 1}\n"
              "  - {name: b, on: process.fork, then: deny, when: process.uid == 1}\n"),
       ElementsAre("2:39: rule \"a\" can't kill: user space judges process.exit, when it is over | "
-                  "kill works on process.exec and file.open; or write fallback: alert",
+                  "kill works on process.exec and all of file.*; or write fallback: alert",
                   "3:39: rule \"b\" can't deny: user space judges process.fork, when it is over | "
-                  "deny works on file.open; or write fallback: alert"));
+                  "deny works on all of file.*; or write fallback: alert"));
 }
 
 TEST(EnforceTest, DenyOfARunningProgramIsRefused) {

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What hooks that may refuse a call share. */
+#ifndef KE_HOOK_H
+#define KE_HOOK_H
+
+#include "bpf/lib/act.h"
+
+/* Of 6.11 and later. The per-CPU state is one run's: where a task can be preempted in a hook, and
+ * BPF LSM programs have no guard against a second run (6.2 and later), the CPU is held. */
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+const volatile __u32 ke_cfg_hold_cpu __weak = 0;
+
+static __always_inline void hook__hold(void) {
+  if (ke_cfg_hold_cpu) bpf_preempt_disable();
+}
+
+static __always_inline void hook__let_go(void) {
+  if (ke_cfg_hold_cpu) bpf_preempt_enable();
+}
+
+/* What the hook returns: a constant on each way. 6.12 and later accept nothing of an LSM program
+ * whose range they don't see, and the compiler would reckon it from the flag. */
+static __always_inline int hook__refusal(bool refused) {
+  if (!refused) return 0;
+  int refusal = -KE_EPERM;
+  asm volatile("" : "+r"(refusal));
+  return refusal;
+}
+
+#endif
