@@ -47,6 +47,7 @@ enum ke_type {
   KE_FILE_TRUNCATED = 18,
   KE_FILE_SETXATTR = 19,
   KE_FILE_MMAP_EXEC = 20,
+  KE_EXEC_DENIED = 24, /* struct ke_process: the image that was not started */
   KE_TYPE_MAX = 32, /* bound of the counter tables, not a type */
 };
 
@@ -107,7 +108,8 @@ KE_STATIC_ASSERT(sizeof(struct ke_namespaces) == 32, "ke_namespaces is wire form
 #define KE_F_ZOMBIE (1u << 21)      /* dead already when the iterator saw it */
 #define KE_F_CHAIN (1u << 22)       /* `interps` is the kernel's list, not derived from argv */
 #define KE_F_SCRIPT_CUT (1u << 23)
-#define KE_F_UNDECIDED (1u << 24) /* the filter lacked a value: user space has to judge */
+#define KE_F_UNDECIDED (1u << 24)    /* the filter lacked a value: user space has to judge */
+#define KE_F_CAPS_UNKNOWN (1u << 25) /* capabilities are the old ones (only KE_EXEC_DENIED) */
 
 /* What Kentry did at the hook: verdict of ke_process and ke_file_open. 0 = it only watched. */
 #define KE_VERDICT_DENIED (1u << 0)       /* the hook refused the call, with EPERM */

@@ -195,7 +195,7 @@ struct ke_string_slot {
 };
 #define KE_STRING_PROBES 6
 
-#define KE_EXACT_BYTES 2048 /* longer paths are judged by user space */
+#define KE_EXACT_BYTES 2048 /* a comparison with a longer one is made by user space */
 #define KE_PREFIX_BYTES 252 /* longer prefixes are decided up to here */
 #define KE_SUFFIX_BYTES 64
 #define KE_HINT_BYTES 8

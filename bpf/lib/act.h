@@ -10,6 +10,7 @@
 
 #define KE_EPERM 1
 #define KE_EOPNOTSUPP 95
+#define KE_ESTALE 116
 #define PF_IO_WORKER_BIT 0x00000010
 
 #define KE_MEETS_LIVE 1u
@@ -68,6 +69,7 @@ __weak __noinline int act__decide(__u32 slot, __u32 at, __u32 class) {
 
 #define KE_VERDICT_LIVE (KE_VERDICT_DENIED | KE_VERDICT_SIGNALED)
 #define KE_VERDICT_SIGNAL_BITS (0x7fu << 8)
+#define KE_VERDICT_ERRNO_BITS (0xffu << 24)
 
 /* PID 1, and what of the kernel's own carries no user's memory. Workers of io_uring are judged:
  * threads of the process that owns the ring, up to 5.11 kernel threads that borrow its memory. */
@@ -78,6 +80,14 @@ static __always_inline bool act__is_exempt(__u32 tgid) {
   return flags & PF_KTHREAD && !(flags & PF_IO_WORKER_BIT);
 }
 
+/* Sends the signal that the verdict says; returns what came of it. */
+static __always_inline __u32 act__signal(__u32 verdict) {
+  if (!(verdict & KE_VERDICT_SIGNALED)) return verdict;
+  long err = bpf_send_signal(KE_VERDICT_SIGNAL(verdict));
+  if (!err) return verdict;
+  return (verdict & ~KE_VERDICT_SIGNALED) | KE_VERDICT_FAILED | (__u32)(-err & 0xff) << 24;
+}
+
 /* Does what can be done; returns what was. A refusal is the hook's to return: `may_deny`. */
 static __always_inline __u32 act__perform(__u32 verdict, __u32 tgid, bool certain, bool may_deny) {
   if (!(verdict & KE_VERDICT_LIVE)) return verdict;
@@ -85,11 +95,7 @@ static __always_inline __u32 act__perform(__u32 verdict, __u32 tgid, bool certai
     return (verdict & ~(KE_VERDICT_LIVE | KE_VERDICT_SIGNAL_BITS)) | KE_VERDICT_UNDECIDED;
   if (act__is_exempt(tgid))
     return (verdict & ~(KE_VERDICT_LIVE | KE_VERDICT_SIGNAL_BITS)) | KE_VERDICT_EXEMPT;
-  if (verdict & KE_VERDICT_SIGNALED) {
-    long err = bpf_send_signal(KE_VERDICT_SIGNAL(verdict));
-    if (err)
-      verdict = (verdict & ~KE_VERDICT_SIGNALED) | KE_VERDICT_FAILED | (__u32)(-err & 0xff) << 24;
-  }
+  verdict = act__signal(verdict);
   if (verdict & KE_VERDICT_DENIED && !may_deny)
     verdict = (verdict & ~KE_VERDICT_DENIED) | KE_VERDICT_FAILED | KE_EOPNOTSUPP << 24;
   return verdict;

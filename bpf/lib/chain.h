@@ -2,7 +2,7 @@
 /*
  * Interpreters of a script that is being executed. The exec tracepoint sees only the first file
  * asked for and the last interpreter; bprm_change_interp sees each one on the way. Whoever is on
- * the way writes here (chain.bpf.c), the exec takes it. Key: the tid that called exec.
+ * the way writes here (chain.bpf.c), the exec copies it. Key: the tid that called exec.
  */
 #ifndef KE_CHAIN_H
 #define KE_CHAIN_H
@@ -26,7 +26,7 @@ struct {
 } ke_chain SEC(".maps") __weak;
 
 /* Appends the chain of `tid` to the record at `off`; returns the bytes used. */
-static __always_inline __u64 chain__take(struct ke_scratch* scratch, struct ke_process* rec,
+static __always_inline __u64 chain__copy(struct ke_scratch* scratch, struct ke_process* rec,
                                          __u32 tid, __u64 off) {
   struct ke_chain_entry* chain = bpf_map_lookup_elem(&ke_chain, &tid);
   if (!chain || !chain->count) return 0;
@@ -36,7 +36,6 @@ static __always_inline __u64 chain__take(struct ke_scratch* scratch, struct ke_p
   rec->interps.off = off;
   rec->interps.len = len;
   rec->flags |= KE_F_CHAIN;
-  bpf_map_delete_elem(&ke_chain, &tid);
   return len;
 }
 

@@ -277,6 +277,7 @@ struct task_struct {
 struct linux_binprm {
   unsigned int secureexec : 1;
   struct file* file;
+  const struct cred* cred;
   int argc;
   const char* filename;
   const char* interp;

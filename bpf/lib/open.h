@@ -50,10 +50,9 @@ __weak __noinline int dir__judge(__u32 cpu) {
   dir->flags = 0;
   dir->alias_prefix = 0;
   hash__begin(f, cfg);
-  if (!hash__walk(slot, KE_PATH_MAX, KE_PATH_MAX - ke_bound(walk->off, KE_PATH_MAX))) {
-    dir->flags = KE_DIR_UNSURE;
-    return 0;
-  }
+  /* Longer than any path that the tables have: nobody's hash, and not the root's. */
+  if (!hash__walk(slot, KE_PATH_MAX, KE_PATH_MAX - ke_bound(walk->off, KE_PATH_MAX)))
+    f->hash_a = ~f->hash_a;
   dir->hash_a = f->hash_a;
   dir->hash_b = f->hash_b;
   dir->dir_id = string__value(f, bpf_map_lookup_elem(&ke_r_dirs, &at), cfg->dirs_mask);

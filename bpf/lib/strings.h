@@ -114,8 +114,9 @@ __weak __noinline int string__ids(__u32 slot, __u32 epoch_slot) {
   if (asks & KE_ASK_EXACT && off + base < KE_PATH_MAX) {
     __u32 dir_end = KE_PATH_MAX - 1 - base;
     hash__begin(f, cfg);
-    if (!hash__walk(slot, dir_end, dir_end - off) || !hash__walk(slot, KE_PATH_MAX, base)) return 0;
-    exact = string__value(f, bpf_map_lookup_elem(&ke_r_exact, &epoch_slot), cfg->exact_mask);
+    /* A longer path is none that the tables have. */
+    if (hash__walk(slot, dir_end, dir_end - off) && hash__walk(slot, KE_PATH_MAX, base))
+      exact = string__value(f, bpf_map_lookup_elem(&ke_r_exact, &epoch_slot), cfg->exact_mask);
   }
   if (asks & KE_ASK_PREFIX) prefix = prefix__value(f, walk, epoch_slot, false);
   if (asks & KE_ASK_SUFFIX) suffix = suffix__value(f, walk, epoch_slot);

@@ -6,6 +6,7 @@
 #define KE_WHO_H
 
 #include "bpf/lib/act.h"
+#include "bpf/lib/current.h"
 #include "bpf/lib/procs.h"
 
 #define FMODE_READ_BIT 0x1
@@ -131,14 +132,6 @@ struct {
   __type(value, struct ke_open_state);
 } ke_open_states SEC(".maps");
 
-/* 5.10 has no typed pointer to the current task. */
-static __always_inline struct task_struct* current__typed(void) {
-  return (struct task_struct*)bpf_get_current_task_btf();
-}
-
-static __always_inline bool current__is_typed(void) {
-  return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
-}
 
 static __always_inline __u64 namespaces__mix(struct nsproxy* ns, const struct cred* cred) {
   if (!ns) return 1;
@@ -168,25 +161,9 @@ static __always_inline __u64 cred__mix(const struct cred* cred) {
   return mix * KE_HASH_A + ke_load64(cred->cap_ambient);
 }
 
-/* The same for a task that is a number, on 5.10. */
-static __always_inline __u64 untyped__cgroup_id(struct task_struct* task) {
-  if (ke_cfg_cgroup_subsys < 0) return bpf_get_current_cgroup_id();
-  struct css_set* set = BPF_CORE_READ(task, cgroups);
-  struct cgroup_subsys_state* css = NULL;
-  bpf_probe_read_kernel(&css, sizeof(css),
-                        (void*)set + bpf_core_field_offset(struct css_set, subsys) +
-                            ke_cfg_cgroup_subsys * sizeof(void*));
-  return BPF_CORE_READ(css, cgroup, kn, id);
-}
-
 static __always_inline __u64 untyped__session(struct task_struct* task) {
   if (!bpf_core_field_exists(task->loginuid)) return 0;
   return (__u64)BPF_CORE_READ(task, loginuid.val) << 32 | BPF_CORE_READ(task, sessionid);
-}
-
-static __always_inline __u64 current__cgroup_id(void) {
-  return current__is_typed() ? task__cgroup_id(current__typed())
-                             : untyped__cgroup_id((void*)bpf_get_current_task());
 }
 
 /* What conditions ask of the current process: `asks` has KE_STAMP_ASKS bits. */
@@ -212,70 +189,6 @@ static __always_inline bool subject__same(const struct ke_subject* a, const stru
 
 static __always_inline bool dir__same(const struct ke_dir* a, const struct ke_dir* b) {
   return a->mask_hash == b->mask_hash && a->stamp == b->stamp && place__same(&a->at, &b->at);
-}
-
-static __always_inline void root__fill(struct ke_place* place) {
-  if (current__is_typed()) {
-    struct fs_struct* fs = current__typed()->fs;
-    place->root_dentry = (__u64)fs->root.dentry;
-    place->root_mnt = (__u64)fs->root.mnt;
-  } else {
-    struct task_struct* task = (void*)bpf_get_current_task();
-    struct fs_struct* fs = BPF_CORE_READ(task, fs);
-    struct path root = {};
-    bpf_core_read(&root, sizeof(root), &fs->root);
-    place->root_dentry = (__u64)root.dentry;
-    place->root_mnt = (__u64)root.mnt;
-  }
-}
-
-/* The namespaces that the machine started with: they are never freed, nor is the set of them
- * changed, so their numbers are read once. Writers write the same. */
-static struct ke_namespaces first_namespaces;
-
-/* task__namespaces and task__ns_pid of the current task, on 5.10: there a read costs 85
- * instructions, so what stays the same is not read again. */
-static __always_inline void untyped__namespaces(struct ke_namespaces* to, const struct cred* cred) {
-  struct ke_namespaces* first = &first_namespaces;
-  struct task_struct* task = (void*)bpf_get_current_task();
-  struct nsproxy* proxy = BPF_CORE_READ(task, nsproxy);
-  bool is_first = ke_cfg_init_nsproxy && (__u64)proxy == ke_cfg_init_nsproxy;
-  if (is_first && first->mnt) {
-    to->mnt = first->mnt;
-    to->net = first->net;
-    to->uts = first->uts;
-    to->ipc = first->ipc;
-    to->cgroup = first->cgroup;
-    to->time = first->time;
-  } else {
-    to->net = BPF_CORE_READ(proxy, net_ns, ns.inum);
-    to->uts = BPF_CORE_READ(proxy, uts_ns, ns.inum);
-    to->ipc = BPF_CORE_READ(proxy, ipc_ns, ns.inum);
-    to->cgroup = BPF_CORE_READ(proxy, cgroup_ns, ns.inum);
-    to->time = BPF_CORE_READ(proxy, time_ns, ns.inum);
-    to->mnt = BPF_CORE_READ(proxy, mnt_ns, ns.inum);
-    if (is_first) {
-      first->net = to->net;
-      first->uts = to->uts;
-      first->ipc = to->ipc;
-      first->cgroup = to->cgroup;
-      first->time = to->time;
-      *(volatile __u32*)&first->mnt = to->mnt; /* last: says that the others are there */
-    }
-  }
-  to->user = cred->user_ns->ns.inum;
-  struct pid* pid = BPF_CORE_READ(task, thread_pid);
-  __u32 level = BPF_CORE_READ(pid, level);
-  if (level == 0 && first->pid) {
-    to->pid = first->pid;
-    return;
-  }
-  struct upid upid = {};
-  bpf_probe_read_kernel(
-      &upid, sizeof(upid),
-      (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid));
-  to->pid = BPF_CORE_READ(upid.ns, ns.inum);
-  if (level == 0) first->pid = to->pid;
 }
 
 /* Where the current task's state stands: ke_filters, ke_walks of the object's hooks. */

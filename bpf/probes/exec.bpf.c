@@ -1,56 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "bpf/lib/act.h" /* has the kernel's types: first */
 
-#include "bpf/lib/chain.h"
-#include "bpf/lib/image.h"
+#include "bpf/lib/exec.h"
 #include "bpf/lib/procs.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define S_ISUID_BIT 04000
-#define S_ISGID_BIT 02010 /* set-group-id counts with group execute only */
-
-/*
- * What this exec gained. The credentials before it are gone when the hook runs, but their trace is
- * not: an exec changes the effective ids to the file's owner only through a set-id bit, and
- * `secureexec` is set for a user who isn't root when file capabilities reached beyond the ambient
- * ones (security/commoncap.c, cap_bprm_creds_from_file).
- */
-static __always_inline void exec__gains(struct ke_process* rec, struct linux_binprm* bprm,
-                                        struct inode* inode) {
-  const struct ke_creds* c = &rec->creds;
-  bool may_suid =
-      !(bprm->file->f_path.mnt->mnt_flags & MNT_NOSUID_FLAG) && !(rec->flags & KE_F_NO_NEW_PRIVS);
-  if (!may_suid) return;
-  if (rec->exe_mode & S_ISUID_BIT && c->euid != c->uid && c->euid == inode->i_uid.val)
-    rec->flags |= KE_F_SETUID;
-  if ((rec->exe_mode & S_ISGID_BIT) == S_ISGID_BIT && c->egid != c->gid &&
-      c->egid == inode->i_gid.val)
-    rec->flags |= KE_F_SETGID;
-  if (BPF_CORE_READ_BITFIELD(bprm, secureexec) && c->uid != 0 && c->euid != 0 &&
-      (c->cap_permitted & ~c->cap_ambient))
-    rec->flags |= KE_F_FILE_CAPS;
-}
-
-/* Script name and interpreters. */
-static __always_inline __u64 exec__script(struct ke_cpu_stats* stats, struct ke_scratch* scratch,
-                                          struct ke_process* rec, struct linux_binprm* bprm,
-                                          __u32 tid, __u64 off) {
-  rec->script.off = rec->interps.off = off;
-  rec->script.len = rec->interps.len = 0;
-  if (bprm->interp == bprm->filename) return off;
-  rec->flags |= KE_F_SCRIPT;
-  off = ke_bound(off, KE_SCRATCH_HEAD);
-  long len = bpf_probe_read_kernel_str(&scratch->rec[off], KE_PATH_MAX, bprm->filename);
-  if (len <= 0) {
-    site__count(stats, KE_SITE_SCRIPT_READ);
-    rec->flags |= KE_F_SCRIPT_CUT;
-    return off;
-  }
-  rec->script.len = len - 1;
-  off += ke_bound(len, KE_PATH_MAX);
-  return off + chain__take(scratch, rec, tid, off);
-}
 
 /* Arguments and environment lie one behind the other on the new stack (fs/binfmt_elf.c): one read
  * where both fit. */
@@ -141,6 +95,13 @@ static __always_inline __u64 exec__clauses(struct ke_scratch* scratch, struct ke
   return off + sizeof(struct ke_row);
 }
 
+/* A rule denies what was not refused: the exec had been allowed when the hook that can refuse it
+ * asked. What decided it has changed since: the rules, the path, the container. */
+static __always_inline __u32 exec__too_late(__u32 verdict) {
+  if (!(verdict & KE_VERDICT_FAILED) || KE_VERDICT_ERRNO(verdict) != KE_EOPNOTSUPP) return verdict;
+  return (verdict & ~KE_VERDICT_ERRNO_BITS) | (__u32)KE_ESTALE << 24;
+}
+
 /* Judges the record that ends at `off`, now that all its flags stand and the walker still has the
  * binary, and sends it. A function of its own: the verifier takes it once, not for each way that
  * the record can have grown. */
@@ -155,7 +116,8 @@ __weak __noinline int exec__end(__u32 cpu, __u32 off) {
   if (clauses) {
     end = exec__clauses(scratch, rec, cpu, end);
     __u32 verdict = act__decide(cpu, rec->hdr.epoch & 1, KE_RC_EXEC);
-    rec->verdict = act__perform(verdict, rec->tgid, !(rec->flags & KE_F_UNDECIDED), false);
+    bool certain = !(rec->flags & KE_F_UNDECIDED);
+    rec->verdict = exec__too_late(act__perform(verdict, rec->tgid, certain, false));
   }
   event__send_bulk(stats, rec, ke_bound(end, sizeof(scratch->rec)));
   return 0;
@@ -203,6 +165,7 @@ static __always_inline void exec__report(struct task_struct* task, __u32 old_tid
   __u64 off = image__paths(stats, scratch, cpu, bprm->file, task->fs, &seqs);
   exec__place(cpu, bprm->file, task->fs, rec->flags, seqs);
   off = exec__script(stats, scratch, rec, bprm, old_tid, off);
+  if (rec->flags & KE_F_CHAIN) bpf_map_delete_elem(&ke_chain, &rec->tid);
   off = exec__args(stats, scratch, rec, task->mm, off);
   exec__end(cpu, off);
 }

@@ -345,7 +345,7 @@ size_t TextEncoder::MakeNotes(const EventHeader& header, size_t width) {
     line.Text("script ");
     line.Word(Text(kProcessScript));
   }
-  if ((At(kProcessArgs).flags & kFieldCut) != 0) {
+  if ((At(kProcessArgs).flags & kFieldCut) != 0 && Has(kProcessArgsLen)) {
     next();
     line.Text("of ");
     line.Number(Number(kProcessArgsLen));

@@ -21,14 +21,10 @@ struct Obstacle {
   std::string hint;
 };
 
-bool ClassAllows(EventClass cls, RuleAction action) {
-  return KernelClass(cls) && (action != RuleAction::kDeny || cls != EventClass::kProcessExec);
-}
-
-std::string ClassesThatAllow(RuleAction action) {
+std::string ClassesOfTheKernel() {
   std::string names;
   for (const ClassDef& cls : Classes()) {
-    if (!ClassAllows(cls.id, action) || IsChangeClass(cls.id)) continue;
+    if (!KernelClass(cls.id) || IsChangeClass(cls.id)) continue;
     names += names.empty() ? "" : " and ";
     names += IsFileClass(cls.id) ? "all of file.*" : cls.name;
   }
@@ -36,23 +32,53 @@ std::string ClassesThatAllow(RuleAction action) {
 }
 
 Obstacle ClassObstacle(const Rule& rule, RuleAction action) {
-  if (KernelClass(rule.on)) {
-    return {rule.then_at, "then", "the program is running when the event happens",
-            "deny its file by a rule on file.open with file.exec, or write then: kill"};
-  }
   return {rule.then_at, "then",
           fmt::format("user space judges {}, when it is over", GetClass(rule.on).name),
           fmt::format("{} works on {}; or write fallback: alert", ActionName(action),
-                      ClassesThatAllow(action))};
+                      ClassesOfTheKernel())};
 }
 
-std::vector<Obstacle> ConditionObstacles(const Rule& rule, const RulePlan& plan) {
+// A field of the condition that is not known while an exec can still be refused.
+const FieldDef* LateField(const Expr& expr) {
+  if (expr.op == ExprOp::kField && !expr.ancestor && (GetField(expr.field).ops & kLate) != 0) {
+    return &GetField(expr.field);
+  }
+  for (const Expr& arg : expr.args) {
+    if (const FieldDef* field = LateField(arg); field != nullptr) return field;
+  }
+  return nullptr;
+}
+
+// What a rule that denies execs asks for too early.
+std::vector<Obstacle> LateObstacles(const RulePlan& plan) {
   std::vector<Obstacle> found;
+  for (const Decision& decision : plan.decisions) {
+    const FieldDef* field = LateField(*decision.expr);
+    if (field == nullptr) continue;
+    const bool can_kill =
+        decision.where == DecidedIn::kProcess || decision.where == DecidedIn::kEvent;
+    const std::string text = ExprText(*decision.expr);
+    const std::string asks =
+        text == field->name ? text : fmt::format("{} asks for {}, which", text, field->name);
+    found.push_back({decision.expr->at, "when",
+                     asks + " is not known while the exec can still be refused",
+                     can_kill ? "write then: kill, or fallback: kill: that acts when it is known, "
+                                "before the program runs"
+                              : "leave the condition out, or write fallback: alert"});
+  }
+  return found;
+}
+
+std::vector<Obstacle> ConditionObstacles(const Rule& rule, RuleAction action,
+                                         const RulePlan& plan) {
+  const bool before_exec = action == RuleAction::kDeny && rule.on == EventClass::kProcessExec;
+  std::vector<Obstacle> found = before_exec ? LateObstacles(plan) : std::vector<Obstacle>();
   const bool exact = std::all_of(plan.clauses.begin(), plan.clauses.end(),
                                  [](const Clause& clause) { return clause.exact; });
   if (exact) return found;
   for (const Decision& decision : plan.decisions) {
     if (decision.where != DecidedIn::kPartly && decision.where != DecidedIn::kUserSpace) continue;
+    if (before_exec && LateField(*decision.expr) != nullptr) continue;  // said above
     const bool partly = decision.where == DecidedIn::kPartly;
     found.push_back(
         {decision.expr->at, "when",
@@ -74,8 +100,8 @@ std::vector<Obstacle> ConditionObstacles(const Rule& rule, const RulePlan& plan)
 
 std::vector<Obstacle> ObstaclesTo(const Rule& rule, RuleAction action, const RulePlan* plan) {
   if (!Enforces(action)) return {};
-  if (!ClassAllows(rule.on, action)) return {ClassObstacle(rule, action)};
-  return ConditionObstacles(rule, *plan);
+  if (!KernelClass(rule.on)) return {ClassObstacle(rule, action)};
+  return ConditionObstacles(rule, action, *plan);
 }
 
 RuleEffect EffectOf(const Rule& rule, RuleAction action) {

@@ -14,6 +14,15 @@ namespace {
 
 void SetBit(ke_row* row, size_t i) { row->words[i / 64] |= uint64_t{1} << (i % 64); }
 
+bool AsksForCapabilities(const Clause& clause) {
+  return std::any_of(clause.conditions.begin(), clause.conditions.end(),
+                     [](const KernelCondition& c) {
+                       if (c.kind != KernelCondition::Kind::kTest) return false;
+                       return c.test.word <= KE_WORD_CAP_AMBIENT ||
+                              (c.test.word == KE_WORD_IMAGE && (c.test.mask & KE_F_FILE_CAPS) != 0);
+                     });
+}
+
 }  // namespace
 
 bool TableBuilder::BuildSignals(std::string* why) {
@@ -60,6 +69,7 @@ void TableBuilder::BuildActs(ke_rule_class cls) {
     SetBit(&any, i);
     if (effect.action == RuleAction::kDeny) {
       denies = true;
+      tables.exec_denies_by_caps |= cls == KE_RC_EXEC && AsksForCapabilities(clauses[i]);
       SetBit(&deny, i);
       continue;
     }

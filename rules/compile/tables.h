@@ -35,6 +35,8 @@ struct RowUpdate {
 struct RuleTables {
   ke_rule_config config{};   // `epoch` is the loader's
   uint32_t stamp_flags = 0;  // KE_STAMP_ASKS bits, _MARKS, _MARKED
+  // A rule denies execs by what not every kernel knows then: the new capabilities.
+  bool exec_denies_by_caps = false;
   std::vector<uint32_t> index;
   std::vector<ke_row> rows;
   std::vector<ke_string_slot> exact;

@@ -28,11 +28,15 @@ Where WhereOf(DecidedIn decided) {
   return {"", ""};
 }
 
-// `denies`: the set refuses opens, so that another hook judges all of them.
+// `denies`: the set refuses events of the class, so that another hook judges all of them (opens),
+// or judges them too (execs).
 std::string_view HookOf(EventClass cls, bool denies) {
   switch (cls) {
     case EventClass::kProcessExec:
-      return "raw tracepoint sched_process_exec";
+      return denies
+                 ? "raw tracepoint sched_process_exec, before it BPF LSM bprm_creds_from_file or "
+                   "fmod_ret security_bprm_creds_from_file"
+                 : "raw tracepoint sched_process_exec";
     case EventClass::kProcessFork:
       return "raw tracepoint sched_process_fork";
     case EventClass::kProcessExit:
@@ -63,6 +67,9 @@ std::string_view Guarantee(const RulePlan* plan) {
 
 // How the kernel does what a rule says.
 std::string_view HowOf(EventClass cls, RuleAction action) {
+  if (action == RuleAction::kDeny && cls == EventClass::kProcessExec) {
+    return "refused with EPERM before the program runs, by a BPF LSM or fmod_ret hook";
+  }
   if (action == RuleAction::kDeny) {
     return "refused with EPERM before the file is opened or made, by a BPF LSM or fmod_ret hook";
   }
@@ -144,13 +151,16 @@ std::string ExplainText(const RuleEngine& engine, bool color) {
   const std::string_view bold = color ? "\x1b[1m" : "";
   const std::string_view reset = color ? "\x1b[0m" : "";
   std::string text;
-  const bool denies = rules.mode == RuleMode::kEnforce &&
-                      engine.compiled().tables().config.acts[KE_RC_OPEN].deny != 0;
+  const auto denies = [&](EventClass cls) {
+    const auto filtered = KernelClass(cls);
+    return filtered && rules.mode == RuleMode::kEnforce &&
+           engine.compiled().tables().config.acts[*filtered].deny != 0;
+  };
   for (size_t i = 0; i < rules.rules.size(); ++i) {
     const Rule& rule = rules.rules[i];
     const RulePlan* plan = engine.compiled().plan(i);
     text += fmt::format("{}{}{}  {}, by {}\n", bold, rule.name, reset, GetClass(rule.on).name,
-                        HookOf(rule.on, denies));
+                        HookOf(rule.on, denies(rule.on)));
     if (!rule.enabled) {
       text += "  disabled\n\n";
       continue;

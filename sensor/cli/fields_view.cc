@@ -28,6 +28,8 @@ process without a terminal has no `process.tty`.
   about and of its parent; *event* belongs to this one event; *derived* was computed in user space.
 - **in the kernel** lists the comparisons that the filter in the kernel can make on the field; what
   is left out there is decided in user space.
+- Of process.exec some fields are "not known while the exec can still be refused": no rule denies by
+  them, and the event of a refused exec lacks them.
 - Times called `..._ns` count nanoseconds; where the description says "since boot", on
   CLOCK_BOOTTIME, comparable within one boot id. (`process.pid`, `process.start_ns`) names a process
   for good; a process id alone is used again.
@@ -46,7 +48,7 @@ no byte below 0x20 but the newline at its end.
 | `id` | position in this run's journal, from 1; gaps are events that this output doesn't show or missed |
 | `class` | one of the classes below |
 | `time` | UTC, nanoseconds |
-| `cpu`, `seq` | CPU, and the kernel's number of the event on that CPU in that class, from 1 without gaps; absent from events that user space makes |
+| `cpu`, `seq` | CPU, and the kernel's number of the event on that CPU in that class, from 1 without gaps; absent from events that user space makes, and from refused execs |
 | `partial` | `true` when something about the event could not be found in time; else absent |
 
 Each other member is an object named like the first part of the field's name: `process.binary` is
@@ -101,6 +103,14 @@ std::vector<std::string> OpNames(const FieldDef& field) {
   return names;
 }
 
+bool IsLate(const ClassDef& cls, const FieldDef& field) {
+  return cls.id == EventClass::kProcessExec && (field.ops & kLate) != 0;
+}
+
+std::string_view LateNote(const ClassDef& cls, const FieldDef& field) {
+  return IsLate(cls, field) ? " (not known while the exec can still be refused)" : "";
+}
+
 // A cell of a markdown table: a bar would end it.
 std::string Cell(std::string_view text) {
   std::string cell;
@@ -115,9 +125,9 @@ std::string ClassMarkdown(const ClassDef& cls) {
   std::string text = fmt::format("## {}\n\n{}.\n\n", cls.name, cls.doc);
   text += "| field | type | of | in the kernel | meaning |\n|---|---|---|---|---|\n";
   for (const FieldDef* field : FieldsOf(cls.id)) {
-    text +=
-        fmt::format("| `{}` | {} | {} | {} | {} |\n", field->name, TypeName(field->type),
-                    SourceName(field->source), fmt::join(OpNames(*field), ", "), Cell(field->doc));
+    text += fmt::format("| `{}` | {} | {} | {} | {}{} |\n", field->name, TypeName(field->type),
+                        SourceName(field->source), fmt::join(OpNames(*field), ", "),
+                        Cell(field->doc), LateNote(cls, *field));
   }
   return text;
 }
@@ -127,7 +137,7 @@ std::string ClassText(const ClassDef& cls) {
   TextTable table;
   for (const FieldDef* field : FieldsOf(cls.id)) {
     table.AddRow({"", std::string(field->name), std::string(TypeName(field->type)),
-                  std::string(field->doc)});
+                  fmt::format("{}{}", field->doc, LateNote(cls, *field))});
   }
   return text + table.Render();
 }
@@ -143,6 +153,7 @@ void ClassJson(const ClassDef& cls, JsonWriter* json) {
     json->String("type", TypeName(field->type));
     json->String("of", SourceName(field->source));
     json->Strings("in_kernel", OpNames(*field));
+    if (IsLate(cls, *field)) json->Bool("late", true);
     json->String("doc", field->doc);
     json->EndObject();
   }

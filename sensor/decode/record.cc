@@ -77,6 +77,7 @@ RecordError CheckRecord(std::span<const uint8_t> bytes) {
   switch (hdr.type) {
     case KE_EXEC:
     case KE_EXISTING:
+    case KE_EXEC_DENIED:
       return bytes.size() < sizeof(ke_process) ? RecordError::kShort : CheckProcess(bytes);
     case KE_FORK:
       return at_least(sizeof(ke_fork));

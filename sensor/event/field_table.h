@@ -91,6 +91,7 @@ enum KernelOp : uint8_t {
   kOpMask = 4,
   kOpPrefix = 8,
   kOpSuffix = 16,
+  kLate = 32,  // no comparison: the value is not known while an exec can still be refused
 };
 
 // Where a value stands in its record. For strings and lists the place is a ke_span, or, with

@@ -19,6 +19,7 @@
 #include "ke_base.skel.h"
 #include "ke_names.skel.h"
 #include "ke_script.skel.h"
+#include "sensor/kernel/exec_check.h"
 #include "sensor/kernel/failed_exec.h"
 #include "sensor/kernel/file_change.h"
 #include "sensor/kernel/file_open.h"
@@ -80,6 +81,7 @@ class Kernel::Impl {
     failed_exec_.Detach();
     file_open_.Detach();
     file_change_.Detach();
+    exec_check_.Detach();
   }
   absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
   std::vector<ProgramInfo> Programs() const;
@@ -92,7 +94,7 @@ class Kernel::Impl {
   ke_cpu_stats* stats_ = nullptr;
   size_t stats_bytes_ = 0;
   ke_reader* reader_ = nullptr;
-  std::vector<Backend> backends_;  // but those of failed_exec_ and file_open_
+  std::vector<Backend> backends_;  // but those of failed_exec_, file_open_ and exec_check_
   RuleLoader rules_;
   std::vector<Backend> Backends() const;
   absl::Status PrepareRules(const RuleTables& tables);
@@ -120,12 +122,14 @@ class Kernel::Impl {
   Script script_;
   FailedExec failed_exec_;
   FileOpen file_open_;
+  ExecCheck exec_check_;
   FileChange file_change_;
   Names names_;               // attached with the first hook on files
   std::vector<Fd> ring_fds_;  // bulk of each CPU, then priority of each CPU
   std::vector<Link> links_;
   std::function<void(ke_open*)> configure_open_;
   std::function<void(ke_change*)> configure_change_;
+  std::function<void(ke_exec_check*)> configure_check_;
 };
 
 absl::Status Kernel::Impl::Load(const KernelOptions& options) {
@@ -165,6 +169,7 @@ absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const KernelSy
   configure(base_->rodata);
   configure_open_ = [configure](ke_open* object) { configure(object->rodata); };
   configure_change_ = [configure](ke_change* object) { configure(object->rodata); };
+  configure_check_ = [configure](ke_exec_check* object) { configure(object->rodata); };
   base_->rodata->ke_cfg_env_max = options.environment ? KE_ENV_MAX : 0;
   const auto cpus = static_cast<uint32_t>(cpus_);
   bpf_map__set_max_entries(base_->maps.ke_rings_bulk, cpus);
@@ -366,6 +371,10 @@ absl::Status Kernel::Impl::WatchNames() {
 }
 
 absl::Status Kernel::Impl::PrepareRules(const RuleTables& tables) {
+  if (Denies(tables, KE_RC_EXEC)) {
+    RETURN_IF_ERROR(
+        exec_check_.Want(base_->obj, cpus_, tables.exec_denies_by_caps, configure_check_));
+  }
   const auto asked = [&tables](ke_rule_class cls) {
     return (tables.config.classes & 1u << cls) != 0;
   };
@@ -401,6 +410,7 @@ std::vector<Backend> Kernel::Impl::Backends() const {
   all.insert(all.end(), failed_exec_.backends().begin(), failed_exec_.backends().end());
   for (Backend& row : file_open_.backends()) all.push_back(std::move(row));
   for (Backend& row : file_change_.backends()) all.push_back(std::move(row));
+  for (Backend& row : exec_check_.backends()) all.push_back(std::move(row));
   return all;
 }
 
@@ -411,6 +421,7 @@ std::vector<const bpf_object*> Kernel::Impl::Objects() const {
   if (file_open_.object() != nullptr) objects.push_back(file_open_.object());
   for (const bpf_object* object : file_change_.objects()) objects.push_back(object);
   if (names_ != nullptr) objects.push_back(names_->obj);
+  if (exec_check_.object() != nullptr) objects.push_back(exec_check_.object());
   return objects;
 }
 
@@ -456,6 +467,8 @@ uint64_t Kernel::Impl::Missed(ke_type type) const {
     }
     case KE_FILE_OPEN:
       return file_open_.Missed();
+    case KE_EXEC_DENIED:
+      return exec_check_.Missed();
     case KE_INVALID:
     case KE_EXISTING:
     case KE_TYPE_MAX:
@@ -468,14 +481,14 @@ uint64_t Kernel::Impl::Missed(ke_type type) const {
 KernelMemory Kernel::Impl::Memory() const {
   KernelMemory memory;
   memory.ring_bytes = (uint64_t{sizes_.bulk} + sizes_.prio) * static_cast<uint64_t>(cpus_);
-  std::set<uint32_t> counted;  // objects share maps
+  std::set<uint32_t> seen;  // maps are shared between objects
   for (const bpf_object* object : Objects()) {
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object) {
       bpf_map_info info{};
       uint32_t len = sizeof(info);
       if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &len) != 0) continue;
-      if (!counted.insert(info.id).second) continue;
+      if (!seen.insert(info.id).second) continue;
       const std::string path = fmt::format("/proc/self/fdinfo/{}", bpf_map__fd(map));
       FILE* file = std::fopen(path.c_str(), "re");
       if (file == nullptr) continue;

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -14,19 +15,22 @@ namespace kentry {
 
 std::string ErrnoText(int err) { return std::strerror(err < 0 ? -err : err); }
 
-void ShareMaps(const bpf_object* base, bpf_object* object) {
+void ShareMaps(const bpf_object* base, bpf_object* object,
+               std::initializer_list<std::string_view> own) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     const std::string_view name = bpf_map__name(map);
     if (!name.starts_with("ke_") || name.find('.') != std::string_view::npos) continue;
+    if (std::find(own.begin(), own.end(), name) != own.end()) continue;
     const bpf_map* shared = bpf_object__find_map_by_name(base, bpf_map__name(map));
     if (shared != nullptr) bpf_map__reuse_fd(map, bpf_map__fd(shared));
   }
 }
 
-std::string LoadBeside(const bpf_object* base, bpf_object* object) {
+std::string LoadBeside(const bpf_object* base, bpf_object* object,
+                       std::initializer_list<std::string_view> own) {
   LibbpfLog log;
-  ShareMaps(base, object);
+  ShareMaps(base, object, own);
   const int err = bpf_object__load(object);
   if (err == 0) return "";
   return fmt::format("{} ({})", ErrnoText(err), log.Reason());

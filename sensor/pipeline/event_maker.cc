@@ -50,6 +50,13 @@ std::string_view OperationName(uint32_t op) {
   }
 }
 
+// Is a field's value known of an image that was not started? `flags`: KE_F_*, of it.
+bool KnownOfRefused(const FieldDef& field, uint32_t flags) {
+  if ((field.ops & kLate) != 0) return false;
+  const bool capabilities = field.type == FieldType::kHex || field.id == FieldId::kProcessFileCaps;
+  return !capabilities || (flags & KE_F_CAPS_UNKNOWN) == 0;
+}
+
 }  // namespace
 
 std::optional<FieldValue> ImageField(const Process& process, FieldId id) {
@@ -162,33 +169,51 @@ EventView EventMaker::Make(EventClass cls, std::span<const uint8_t> record,
   source.parent = processes_.Find(process.parent());
   source.cgroup = cgroups_.Find(source.image->cgroup_id);
   Stamp(cls, RecordHeader(record));
-  const auto* image = reinterpret_cast<const uint8_t*>(source.image);
-  const std::string_view text(reinterpret_cast<const char*>(record.data()), record.size());
+  const bool refused = RecordHeader(record).type == KE_EXEC_DENIED;
+  if (refused) builder_.header().seq = 0;  // a number of the hook's that refuses
   for (const FieldDef* field : FieldsOf(cls)) {
-    switch (field->source) {
-      case FieldSource::kEvent:
-        AddPlaced(*field, record.data(), text, 0);
-        break;
-      case FieldSource::kProcess:
-        AddPlaced(*field, image, process.text.view(), sizeof(ke_process));
-        break;
-      case FieldSource::kParent:
-        if (source.parent != nullptr) {
-          AddPlaced(*field, reinterpret_cast<const uint8_t*>(&source.parent->image),
-                    source.parent->text.view(), sizeof(ke_process));
-        } else if (field->id == FieldId::kParentPid && process.image.parent_tgid != 0) {
-          builder_.AddNumber(field->id, process.image.parent_tgid);
-        } else if (field->id == FieldId::kParentStart && process.image.parent_tgid != 0) {
-          builder_.AddNumber(field->id, process.image.parent_start_ns);
-        }
-        break;
-      case FieldSource::kDerived:
-        AddDerived(*field, source);
-        break;
+    if (refused && !KnownOfRefused(*field, process.image.flags)) {
+      AddUnknown(*field);
+    } else {
+      AddField(*field, source);
     }
   }
   if (!process.image_known || source.cgroup == nullptr) builder_.header().flags |= kEventPartial;
   return builder_.View();
+}
+
+void EventMaker::AddField(const FieldDef& field, const Source& source) {
+  const Process& process = *source.process;
+  const auto* image = reinterpret_cast<const uint8_t*>(source.image);
+  switch (field.source) {
+    case FieldSource::kEvent:
+      return AddPlaced(field, source.record.data(),
+                       {reinterpret_cast<const char*>(source.record.data()), source.record.size()},
+                       0);
+    case FieldSource::kProcess:
+      return AddPlaced(field, image, process.text.view(), sizeof(ke_process));
+    case FieldSource::kParent:
+      if (source.parent != nullptr) {
+        AddPlaced(field, reinterpret_cast<const uint8_t*>(&source.parent->image),
+                  source.parent->text.view(), sizeof(ke_process));
+      } else if (field.id == FieldId::kParentPid && process.image.parent_tgid != 0) {
+        builder_.AddNumber(field.id, process.image.parent_tgid);
+      } else if (field.id == FieldId::kParentStart && process.image.parent_tgid != 0) {
+        builder_.AddNumber(field.id, process.image.parent_start_ns);
+      }
+      return;
+    case FieldSource::kDerived:
+      return AddDerived(field, source);
+  }
+}
+
+// Strings say that they are not whole; process.env says it by a field of its own.
+void EventMaker::AddUnknown(const FieldDef& field) {
+  if (field.id == FieldId::kProcessEnvCut) builder_.AddNumber(field.id, 1);
+  if (field.id == FieldId::kProcessEnv) return;
+  if (field.type == FieldType::kString || field.type == FieldType::kStringList) {
+    builder_.AddText(field.id, "", kFieldCut);
+  }
 }
 
 EventView EventMaker::MakeCgroup(std::span<const uint8_t> record) {

@@ -55,6 +55,8 @@ class EventMaker {
     const Cgroup* cgroup = nullptr;
   };
   void Stamp(EventClass cls, const ke_hdr& hdr);
+  void AddField(const FieldDef& field, const Source& source);
+  void AddUnknown(const FieldDef& field);
   void AddPlaced(const FieldDef& field, const uint8_t* fixed, std::string_view behind,
                  size_t fixed_size);
   void AddDerived(const FieldDef& field, const Source& source);

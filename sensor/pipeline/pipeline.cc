@@ -34,6 +34,7 @@ std::string_view ClassNameOf(uint16_t type) {
   for (const ClassDef& cls : Classes()) {
     if (cls.record == type && cls.record != KE_INVALID) return cls.name;
   }
+  if (type == KE_EXEC_DENIED) return "process.exec (denied)";
   return type == KE_CGROUP_MOVE ? "cgroup.move" : "unknown";
 }
 
@@ -65,6 +66,9 @@ class TableAncestors : public AncestorSource {
   mutable int count_ = -1;
   mutable std::array<const Process*, kMax> chain_{};
 };
+
+// Does the record begin with struct ke_file_open?
+bool IsFileRecord(uint16_t type) { return type >= KE_FILE_OPEN && type <= KE_FILE_MMAP_EXEC; }
 
 EventClass ChangeClass(uint16_t type) {
   return static_cast<EventClass>(static_cast<int>(EventClass::kFileUnlink) + type - KE_FILE_UNLINK);
@@ -192,6 +196,8 @@ void Pipeline::OnRecord(std::span<const uint8_t> record) {
       return processes_.OnCgroupMove(As<ke_cgroup_move>(record));
     case KE_FILE_OPEN:
       return OnFile(EventClass::kFileOpen, record);
+    case KE_EXEC_DENIED:
+      return OnExecDenied(record);
     case KE_EXISTING:
     case KE_INVALID:
     case KE_TYPE_MAX:
@@ -201,13 +207,25 @@ void Pipeline::OnRecord(std::span<const uint8_t> record) {
   }
 }
 
+void Pipeline::TellExisting(Process* process) {
+  if (!process->pending_existing) return;
+  process->pending_existing = false;
+  const auto* image = reinterpret_cast<const uint8_t*>(&process->image);
+  Append(maker_.Make(EventClass::kProcessExisting, {image, sizeof(process->image)}, *process));
+}
+
+// The process goes on as what it is: neither its image nor its marks change.
+void Pipeline::OnExecDenied(std::span<const uint8_t> record) {
+  const auto& rec = As<ke_process>(record);
+  TellExisting(processes_.FindOrUnknown({rec.tgid, rec.start_ns}));
+  Process attempt = processes_.Refused(record);
+  Judge(maker_.Make(EventClass::kProcessExec, record, attempt), record, &attempt,
+        /*only_alerts=*/false);
+}
+
 void Pipeline::Emit(EventClass cls, std::span<const uint8_t> record, Process* process) {
   if (process == nullptr) return;  // told before
-  if (process->pending_existing) {
-    process->pending_existing = false;
-    const auto* image = reinterpret_cast<const uint8_t*>(&process->image);
-    Append(maker_.Make(EventClass::kProcessExisting, {image, sizeof(process->image)}, *process));
-  }
+  TellExisting(process);
   Judge(maker_.Make(cls, record, *process), record, process, /*only_alerts=*/false);
   processes_.Trim(process);
 }
@@ -225,11 +243,11 @@ Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
   const ke_hdr& hdr = RecordHeader(record);
   Judgement begun;
   ke_span span{};
-  if (hdr.type == KE_EXEC) {
+  if (hdr.type == KE_EXEC || hdr.type == KE_EXEC_DENIED) {
     span = As<ke_process>(record).clauses;
     begun.undecided = (As<ke_process>(record).flags & KE_F_UNDECIDED) != 0;
     begun.verdict = As<ke_process>(record).verdict;
-  } else if (hdr.type >= KE_FILE_OPEN) {
+  } else if (IsFileRecord(hdr.type)) {
     span = As<ke_file_open>(record).clauses;
     begun.undecided = (As<ke_file_open>(record).flags & KE_FILE_UNDECIDED) != 0;
     begun.verdict = As<ke_file_open>(record).verdict;
@@ -242,7 +260,7 @@ Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
   std::memcpy(begun.clauses.data(), record.data() + span.off, span.len);
   if (begun.engine != nullptr || hdr.epoch == 0) return begun;
   ++stats_.outdated;
-  if (hdr.type >= KE_FILE_OPEN) {
+  if (IsFileRecord(hdr.type)) {
     // The clauses are those of rules that are gone. An exec goes out unjudged, an open would
     // vanish: the present rules judge it, each of them whole, as when the kernel knew nothing.
     begun.engine = rules_.current();

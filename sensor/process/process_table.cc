@@ -88,23 +88,31 @@ Process* ProcessTable::OnFork(const ke_fork& rec) {
   return child;
 }
 
+void Process::Replace(std::span<const uint8_t> record) {
+  // A forked child's image is its parent's until its own first exec.
+  if (image_known && image.hdr.type != KE_FORK && image.binary.len != 0) {
+    if (earlier.size() == kEarlierMax) earlier.erase(earlier.begin());
+    earlier.emplace_back(Text(image.binary));
+  } else {
+    earlier.clear();
+  }
+  image = *reinterpret_cast<const ke_process*>(record.data());
+  text = ImageText(record.subspan(sizeof(ke_process)));
+  image_known = true;
+}
+
 Process* ProcessTable::OnExec(std::span<const uint8_t> record) {
   const auto& rec = *reinterpret_cast<const ke_process*>(record.data());
   Process* process = FindOrUnknown({rec.tgid, rec.start_ns});
-  // A forked child's image is its parent's until its own first exec.
-  if (process->image_known && process->image.hdr.type != KE_FORK &&
-      process->image.binary.len != 0) {
-    if (process->earlier.size() == Process::kEarlierMax) {
-      process->earlier.erase(process->earlier.begin());
-    }
-    process->earlier.emplace_back(process->Text(process->image.binary));
-  } else {
-    process->earlier.clear();
-  }
-  process->image = rec;
-  process->text = ImageText(record.subspan(sizeof(ke_process)));
-  process->image_known = true;
+  process->Replace(record);
   return process;
+}
+
+Process ProcessTable::Refused(std::span<const uint8_t> record) {
+  const auto& rec = *reinterpret_cast<const ke_process*>(record.data());
+  Process attempt = *FindOrUnknown({rec.tgid, rec.start_ns});
+  attempt.Replace(record);
+  return attempt;
 }
 
 void ProcessTable::Trim(Process* process) {

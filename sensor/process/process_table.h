@@ -58,6 +58,9 @@ struct Process {
   // others.
   bool Mark(std::string_view name, uint64_t expires_ns, uint64_t now_ns);
 
+  // Becomes what a checked KE_EXEC record says.
+  void Replace(std::span<const uint8_t> record);
+
   ProcessKey key() const { return {image.tgid, image.start_ns}; }
   ProcessKey parent() const { return {image.parent_tgid, image.parent_start_ns}; }
   // A string of the image.
@@ -89,6 +92,8 @@ class ProcessTable {
   // Fork: nullptr when the process is known already (it was there when the sensor looked).
   Process* OnFork(const ke_fork& rec);
   Process* OnExec(std::span<const uint8_t> record);
+  // What the process of a KE_EXEC_DENIED record would have become. The table's own stays as it is.
+  Process Refused(std::span<const uint8_t> record);
   // nullptr when its exit was told before.
   Process* OnExit(const ke_exit& rec);
   // nullptr when the process is known already and not pending. `pending`: leave it so.

@@ -21,6 +21,10 @@ class Sensor {
     switch (RecordHeader(record).type) {
       case KE_EXEC:
         return Make(EventClass::kProcessExec, record, processes_.OnExec(record));
+      case KE_EXEC_DENIED: {
+        const Process attempt = processes_.Refused(record);
+        return Make(EventClass::kProcessExec, record, &attempt);
+      }
       case KE_EXISTING:
         return Make(EventClass::kProcessExisting, record, processes_.OnExisting(record));
       case KE_FORK:
@@ -41,8 +45,14 @@ class Sensor {
         return Make(EventClass::kFileOpen, record,
                     processes_.FindOrUnknown({open.tgid, open.start_ns}));
       }
-      default:
-        std::abort();
+      default: {  // a change of a file
+        const auto& rec = As<ke_file_change>(record);
+        const int kind = rec.file.hdr.type - KE_FILE_UNLINK;
+        const int cls = static_cast<int>(EventClass::kFileUnlink) + kind;
+        if (kind < 0 || cls >= kEventClassCount) std::abort();
+        return Make(static_cast<EventClass>(cls), record,
+                    processes_.FindOrUnknown({rec.file.tgid, rec.file.start_ns}));
+      }
     }
   }
 
@@ -79,7 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       auto* hdr = reinterpret_cast<ke_hdr*>(bytes);
       hdr->version = KE_RECORD_VERSION;
       hdr->size = len;
-      hdr->type %= KE_FILE_OPEN + 2;
+      hdr->type %= KE_EXEC_DENIED + 2;
     }
     sensor.OnRecord({bytes, len});
     data += len;

@@ -199,20 +199,17 @@ std::string DifferentialTest::CompareOne(const TryCase& given, const Both& both,
   const auto same = [](const ke_path_ids& a, const ke_path_ids& b) {
     return a.exact == b.exact && a.prefix == b.prefix && a.suffix == b.suffix;
   };
-  // Paths whose directory is too long to be hashed are left to user space.
-  const auto is_long = [](const std::string& path) { return path.rfind('/') + 1 > KE_EXACT_BYTES; };
   for (const bool own : {true, false}) {
     const std::string& path = own ? record.binary : record.parent;
     const ke_path_ids ids = both.compiled->IdsOf(path);
     const ke_path_ids& found = own ? out.own : out.parent;
     const bool told = (own ? out.own_told : out.parent_told) != 0;
-    if (told ? same(ids, found) : is_long(path)) continue;
+    if (told && same(ids, found)) continue;
     return say(fmt::format("ids of {}.binary: kernel {}, user space {}", own ? "process" : "parent",
                            Ids(found), Ids(ids)));
   }
   const bool may_be_undecided =
-      record.stale || record.cut || !container.told || record.container + 1 >= kCgroupPatternsMax ||
-      is_long(record.binary) || is_long(record.parent) || is_long(record.path);
+      record.stale || record.cut || !container.told || record.container + 1 >= kCgroupPatternsMax;
   if (out.any != 0 && out.undecided != 0 && !may_be_undecided) {
     return say("the kernel says that a value was not known; all are");
   }

@@ -178,8 +178,8 @@ uint64_t LiveSensor::Skipped() {
   if (!HooksCanBeSkipped()) return 0;
   uint64_t skipped = 0;
   const auto sum = [&] {
-    for (const ke_type type :
-         {KE_EXEC, KE_FORK, KE_EXIT, KE_EXEC_FAILED, KE_CGROUP, KE_CGROUP_MOVE, KE_FILE_OPEN}) {
+    for (const ke_type type : {KE_EXEC, KE_FORK, KE_EXIT, KE_EXEC_FAILED, KE_CGROUP, KE_CGROUP_MOVE,
+                               KE_FILE_OPEN, KE_EXEC_DENIED}) {
       skipped += pipeline_->kernel().Missed(type);
     }
   };

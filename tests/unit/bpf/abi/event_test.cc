@@ -33,6 +33,7 @@ TEST(AbiTest, TypesKeepTheirNumbers) {
   EXPECT_EQ(KE_FILE_OPEN, 8);
   EXPECT_EQ(KE_FILE_UNLINK, 9);
   EXPECT_EQ(KE_FILE_MMAP_EXEC, 20);
+  EXPECT_EQ(KE_EXEC_DENIED, 24);
 }
 
 }  // namespace

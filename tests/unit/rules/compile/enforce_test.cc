@@ -81,16 +81,34 @@ TEST(EnforceTest, ClassOfUserSpaceIsRefused) {
       ElementsAre("2:39: rule \"a\" can't kill: user space judges process.exit, when it is over | "
                   "kill works on process.exec and all of file.*; or write fallback: alert",
                   "3:39: rule \"b\" can't deny: user space judges process.fork, when it is over | "
-                  "deny works on all of file.*; or write fallback: alert"));
+                  "deny works on process.exec and all of file.*; or write fallback: alert"));
 }
 
-TEST(EnforceTest, DenyOfARunningProgramIsRefused) {
+TEST(EnforceTest, AnExecIsDeniedByWhatIsKnownBeforeIt) {
+  EXPECT_THAT(Errors(R"(rules:
+  - {name: a, on: process.exec, then: deny, when: 'process.binary.startsWith("/tmp/")'}
+  - {name: b, on: process.exec, then: deny, when: 'process.gained_setuid && process.uid != 0'}
+  - {name: c, on: process.exec, then: deny, when: 'process.from_memfd || process.deleted'}
+  - {name: d, on: process.exec, then: deny, when: 'parent.binary == "/a" && container.id != ""'}
+  - {name: e, on: process.exec, then: deny, when: 'process.gained_file_caps'}
+  - {name: f, on: process.exec, then: deny, when: 'process.login_uid == 7 && process.ns_net == 9'}
+)"),
+              IsEmpty());
+}
+
+TEST(EnforceTest, AnExecIsNotDeniedByWhatIsKnownLater) {
   EXPECT_THAT(
-      Errors("rules:\n  - {name: a, on: process.exec, then: deny, when: process.uid == 1}\n"),
-      ElementsAre(
-          AllOf(StartsWith("2:39: rule \"a\" can't deny: the program is running when the event "
-                           "happens"),
-                HasSubstr("a rule on file.open with file.exec, or write then: kill"))));
+      Errors("rules:\n"
+             "  - {name: a, on: process.exec, then: deny, when: process.env_cut}\n"
+             "  - {name: b, on: process.exec, then: deny, when: '\"x\" in process.args'}\n"
+             "  - {name: c, on: process.exec, then: deny, when: 'process.name == \"x\"'}\n"
+             "  - {name: d, on: process.exec, then: kill, when: process.env_cut}\n"),
+      ElementsAre("2:51: rule \"a\" can't deny: process.env_cut is not known while the exec can "
+                  "still be refused | write then: kill, or "
+                  "fallback: kill: that acts when it is known, before the program runs",
+                  AllOf(StartsWith("3:"), HasSubstr("asks for process.args, which is not known"),
+                        EndsWith("| leave the condition out, or write fallback: alert")),
+                  HasSubstr("asks for process.name, which is not known")));
 }
 
 TEST(EnforceTest, EachComparisonOfUserSpaceIsNamedAtItsPlace) {
@@ -134,13 +152,13 @@ TEST(EnforceTest, MoreAlternativesThanFitAreRefused) {
 
 TEST(EnforceTest, ModeMakesNoDifference) {
   const std::string rules =
-      "rules:\n  - {name: a, on: process.exec, then: deny, when: process.uid == 1}\n";
+      "rules:\n  - {name: a, on: process.exec, then: deny, when: process.env_cut}\n";
   EXPECT_EQ(Errors("mode: enforce\n" + rules).size(), 1u);
   EXPECT_EQ(Errors("mode: monitor\n" + rules).size(), 1u);
 }
 
 TEST(EnforceTest, DisabledRuleIsNotAskedWhatItCould) {
-  EXPECT_THAT(Errors("rules:\n  - {name: a, on: process.exec, then: deny, when: process.uid == 1, "
+  EXPECT_THAT(Errors("rules:\n  - {name: a, on: process.exec, then: deny, when: process.env_cut, "
                      "enabled: false}\n"),
               IsEmpty());
 }
@@ -156,10 +174,12 @@ TEST(EnforceTest, FallbackStandsInAndSaysWhy) {
   EXPECT_EQ(log.action, RuleAction::kLog);
   EXPECT_EQ(log.why, "user space judges process.exit, when it is over");
   const RuleEffect kill =
-      EffectOf("{name: a, on: process.exec, then: deny, fallback: kill, when: process.uid == 1}");
+      EffectOf("{name: a, on: process.exec, then: deny, fallback: kill, when: process.env_cut}");
   EXPECT_EQ(kill.action, RuleAction::kKill);
   EXPECT_EQ(kill.signal, SIGKILL);
-  EXPECT_EQ(kill.why, "the program is running when the event happens");
+  EXPECT_EQ(kill.why,
+            "process.env_cut is not known while the exec can still "
+            "be refused");
 }
 
 TEST(EnforceTest, FallbackIsNotUsedWhereTheActionIsPossible) {

@@ -153,7 +153,7 @@ TEST(TableActsTest, RulesCanBeSilenced) {
 
 TEST(TableActsTest, FallbackIsWhatTheKernelDoes) {
   const auto rules = Compile(R"(rules:
-  - {name: a, on: process.exec, then: deny, fallback: kill, when: process.uid == 1}
+  - {name: a, on: process.exec, then: deny, fallback: kill, when: process.env_cut}
   - {name: b, on: process.exec, then: kill, fallback: alert, when: '"x" in process.args'})");
   EXPECT_EQ(rules->effect(0).action, RuleAction::kKill);
   EXPECT_EQ(rules->effect(1).action, RuleAction::kAlert);
@@ -161,6 +161,19 @@ TEST(TableActsTest, FallbackIsWhatTheKernelDoes) {
   EXPECT_THAT(Clauses(*rules, acts.any), ElementsAre(0));
   EXPECT_EQ(acts.deny, 0u);
   EXPECT_THAT(Clauses(*rules, acts.signals[0]), ElementsAre(0));
+}
+
+TEST(TableActsTest, SaysWhetherExecsAreDeniedByCapabilities) {
+  const auto asks = [](const std::string& action, const std::string& when) {
+    return Compile("rules:\n" + Rule("process.exec", action, when) +
+                   Rule("process.exec", "deny", "process.uid == 1"))
+        ->tables()
+        .exec_denies_by_caps;
+  };
+  EXPECT_TRUE(asks("deny", "process.gained_file_caps"));
+  EXPECT_TRUE(asks("deny", "process.uid == 2 || process.cap_effective.hasAny(CAP_KILL)"));
+  EXPECT_FALSE(asks("deny", "process.gained_setuid && process.from_memfd"));
+  EXPECT_FALSE(asks("kill", "process.gained_file_caps"));
 }
 
 TEST(TableActsTest, MoreSignalsThanFitAreNamed) {

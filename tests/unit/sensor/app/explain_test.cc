@@ -14,6 +14,7 @@ namespace kentry {
 namespace {
 
 using nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -100,7 +101,7 @@ constexpr char kEnforcing[] = R"yaml(rules:
   - {name: denies, on: file.open, when: 'file.path == "/a"', then: deny}
   - {name: signals, on: file.open, when: 'file.path == "/a"', then: {signal: TERM}}
   - {name: can-not, on: process.exec, when: '"x" in process.args', then: kill, fallback: log}
-  - {name: kills-instead, on: process.exec, when: process.uid == 1, then: deny, fallback: kill}
+  - {name: kills-instead, on: process.exec, when: process.env_cut, then: deny, fallback: kill}
   - {name: watches, on: file.open, when: 'file.path == "/a"'}
 )yaml";
 
@@ -123,6 +124,19 @@ TEST(ExplainTest, SaysHowARuleActs) {
               HasSubstr("; mode monitor: it is only said what it would do\n"));
 }
 
+TEST(ExplainTest, NamesTheHookThatRefusesExecs) {
+  const std::string rules =
+      "rules:\n  - {name: refuses, on: process.exec, when: process.uid == 1, then: deny}\n";
+  const auto about = [&](const std::string& mode) {
+    const auto engine = Engine(mode + rules);
+    return engine == nullptr ? "" : About(ExplainText(*engine, false), "refuses");
+  };
+  EXPECT_THAT(about("mode: enforce\n"),
+              AllOf(HasSubstr("before it BPF LSM bprm_creds_from_file"),
+                    HasSubstr("deny: refused with EPERM before the program runs")));
+  EXPECT_THAT(about("mode: monitor\n"), Not(HasSubstr("bprm_creds_from_file")));
+}
+
 TEST(ExplainTest, SaysWhyAFallbackIsInEffect) {
   const auto engine = Engine(kEnforcing);
   ASSERT_NE(engine, nullptr);
@@ -130,10 +144,9 @@ TEST(ExplainTest, SaysWhyAFallbackIsInEffect) {
   const std::string can_not = About(text, "can-not");
   EXPECT_THAT(can_not, HasSubstr("  then: kill, in effect its fallback log: \"x\" in process.args "
                                  "is decided in user space\n  =>"));
-  EXPECT_THAT(
-      About(text, "kills-instead"),
-      HasSubstr("  then: deny, in effect its fallback kill: the program is running when the "
-                "event happens\n  kill: sent from the hook"));
+  EXPECT_THAT(About(text, "kills-instead"),
+              HasSubstr("  then: deny, in effect its fallback kill: process.env_cut is not known "
+                        "while the exec can still be refused\n  kill: sent from the hook"));
   const json parsed = json::parse(ExplainJson(*engine));
   EXPECT_EQ(parsed.at("mode"), "monitor");
   const json& rules = parsed.at("rules");

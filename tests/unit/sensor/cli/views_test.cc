@@ -246,6 +246,22 @@ TEST(FieldsViewTest, MarkdownExplainsTheJsonConventions) {
   }
 }
 
+TEST(FieldsViewTest, FieldsThatARefusedExecLacksAreMarked) {
+  const std::string exec = RenderFields({.cls = EventClass::kProcessExec});
+  const auto line = [&](std::string_view field) {
+    const size_t at = exec.find("process." + std::string(field) + " ");
+    return exec.substr(at, exec.find('\n', at) - at);
+  };
+  constexpr std::string_view kLateText = "not known while the exec can still be refused";
+  for (const std::string_view field : {"args", "args_bytes", "name", "env", "env_cut"}) {
+    EXPECT_NE(line(field).find(kLateText), std::string::npos) << field;
+  }
+  for (const std::string_view field : {"binary", "args_count", "cwd", "euid", "gained_setuid"}) {
+    EXPECT_EQ(line(field).find(kLateText), std::string::npos) << field;
+  }
+  EXPECT_EQ(RenderFields({.cls = EventClass::kProcessExisting}).find(kLateText), std::string::npos);
+}
+
 TEST(FieldsViewTest, MarkdownRowTellsTypeSourceAndKernelComparisons) {
   const std::string text =
       RenderFields({.format = FieldsFormat::kMarkdown, .cls = EventClass::kProcessExec});

@@ -37,6 +37,34 @@ TEST_F(EventMakerTest, EventIsWellFormed) {
   EXPECT_EQ(event.Text(FieldId::kProcessBinary), "/bin/true");
 }
 
+TEST_F(EventMakerTest, RefusedExecHasWhatIsKnownOfIt) {
+  ke_process fixed{.tgid = 5, .start_ns = 50, .flags = KE_F_FILE_CAPS};
+  fixed.creds.cap_effective = 7;
+  const auto make = [&] {
+    const RecordBytes record =
+        MakeProcess(KE_EXEC_DENIED, fixed, {.binary = "/bin/not", .args = "not"});
+    const Process attempt = processes_.Refused(record.bytes());
+    return maker_.Make(EventClass::kProcessExec, record.bytes(), attempt);
+  };
+  const EventView event = make();
+  EXPECT_TRUE(EventView::Parse(event.bytes()).ok());
+  EXPECT_EQ(event.header().seq, 0u);
+  EXPECT_EQ(event.Text(FieldId::kProcessBinary), "/bin/not");
+  EXPECT_EQ(event.Number(FieldId::kProcessCapEffective), 7u);
+  EXPECT_TRUE(event.Number(FieldId::kProcessFileCaps));
+  EXPECT_EQ(event.Text(FieldId::kProcessArgs), "") << "whatever the record has there";
+  EXPECT_EQ(event.Find(FieldId::kProcessArgs)->flags, kFieldCut);
+  EXPECT_EQ(event.Find(FieldId::kProcessName)->flags, kFieldCut);
+  EXPECT_FALSE(event.Find(FieldId::kProcessArgsLen));
+  EXPECT_FALSE(event.Find(FieldId::kProcessEnv));
+  EXPECT_EQ(event.Number(FieldId::kProcessEnvCut), 1u);
+  fixed.flags |= KE_F_CAPS_UNKNOWN;
+  const EventView without = make();
+  EXPECT_FALSE(without.Find(FieldId::kProcessCapEffective));
+  EXPECT_FALSE(without.Find(FieldId::kProcessFileCaps));
+  EXPECT_EQ(without.Text(FieldId::kProcessBinary), "/bin/not");
+}
+
 TEST_F(EventMakerTest, WallClockIsBootClockAndOffset) {
   maker_.set_wall_offset(1'000'000'000'000);
   const EventView event = MakeExec({.tgid = 5, .start_ns = 50}, {});

@@ -56,6 +56,23 @@ TEST(ProcessTableTest, CreatorAndParentDifferWithCloneParent) {
   EXPECT_EQ(child->parent(), (ProcessKey{1, 10}));
 }
 
+TEST(ProcessTableTest, RefusedExecLeavesTheProcessAsItIs) {
+  ProcessTable table({});
+  table.OnExec(MakeProcess(KE_EXEC, Fixed(2, 20), {.binary = "/bin/sh"}).bytes())->Mark("m", 0, 1);
+  Process attempt =
+      table.Refused(MakeProcess(KE_EXEC_DENIED, Fixed(2, 20), {.binary = "/bin/not"}).bytes());
+  EXPECT_EQ(Binary(attempt), "/bin/not");
+  EXPECT_EQ(attempt.earlier, std::vector<std::string>{"/bin/sh"});
+  EXPECT_EQ(attempt.marks.size(), 1u);
+  attempt.Mark("other", 0, 1);
+  const Process* process = table.Find({2, 20});
+  ASSERT_NE(process, nullptr);
+  EXPECT_EQ(Binary(*process), "/bin/sh");
+  EXPECT_TRUE(process->earlier.empty());
+  EXPECT_EQ(process->marks.size(), 1u);
+  EXPECT_EQ(process->image.hdr.type, KE_EXEC);
+}
+
 TEST(ProcessTableTest, SamePidWithAnotherStartIsAnotherProcess) {
   ProcessTable table({});
   table.OnExec(MakeProcess(KE_EXEC, Fixed(7, 10), {.binary = "/bin/old"}).bytes());
