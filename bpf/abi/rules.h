@@ -303,8 +303,14 @@ struct ke_rule_control {
   __u64 stamp;
   __u32 next; /* epoch being prepared: exec and fork write its ids too; the present one = none is */
   __u32 may_deny; /* which hook judges opens: 1 = the one that can refuse them, 0 = that watches */
+  __u32 used;     /* the highest epoch that was ever prepared: a number is used once */
+  __u32 paused;   /* 1 = the hooks only say what they would do */
+  /* The sensor itself: what it opens to do its work is no event. The hook on exits forgets it. */
+  __u64 self_start_ns; /* CLOCK_BOOTTIME */
+  __u32 self;          /* tgid; 0 = nobody */
+  __u32 pad;
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_control) == 16, "ke_rule_control is mapped by user space");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_control) == 40, "ke_rule_control is mapped by user space");
 
 #define KE_STAMP_IDENTS 1u     /* inodes of files are known: look for other names */
 #define KE_STAMP_NAMESPACES 2u /* a condition of a class that caches masks asks for a namespace */

@@ -88,9 +88,20 @@ static __always_inline __u32 act__signal(__u32 verdict) {
   return (verdict & ~KE_VERDICT_SIGNALED) | KE_VERDICT_FAILED | (__u32)(-err & 0xff) << 24;
 }
 
+/* What the rules' actions would have been. */
+static __always_inline __u32 act__would(__u32 verdict) {
+  __u32 signal = KE_VERDICT_SIGNAL(verdict);
+  if (verdict & KE_VERDICT_DENIED) verdict |= KE_VERDICT_WOULD_DENY;
+  if (verdict & KE_VERDICT_SIGNALED && !(verdict & KE_VERDICT_WOULD_SIGNAL))
+    verdict |= KE_VERDICT_WOULD_SIGNAL | signal << 16;
+  return verdict & ~(KE_VERDICT_LIVE | KE_VERDICT_SIGNAL_BITS);
+}
+
 /* Does what can be done; returns what was. A refusal is the hook's to return: `may_deny`. */
 static __always_inline __u32 act__perform(__u32 verdict, __u32 tgid, bool certain, bool may_deny) {
   if (!(verdict & KE_VERDICT_LIVE)) return verdict;
+  struct ke_rule_control* control = rules__control();
+  if (!control || control->paused) return act__would(verdict);
   if (!certain)
     return (verdict & ~(KE_VERDICT_LIVE | KE_VERDICT_SIGNAL_BITS)) | KE_VERDICT_UNDECIDED;
   if (act__is_exempt(tgid))

@@ -102,8 +102,6 @@ const volatile __u64 ke_cfg_init_nsproxy __weak = 0;
 const volatile __u32 ke_cfg_iter_slot __weak = 0;
 /* … and the first one of the object's hooks, of those. */
 const volatile __u32 ke_cfg_first_slot __weak = 0;
-/* The sensor itself: what it opens to do its work is no event. 0 = nobody. */
-const volatile __u32 ke_cfg_self __weak = 0;
 /* Cache slots a CPU for processes and for directories, powers of two. */
 const volatile __u32 ke_cfg_who_slots __weak = 64;
 const volatile __u32 ke_cfg_dir_slots __weak = 64;

@@ -130,6 +130,14 @@ static __always_inline struct ke_rule_control* rules__control(void) {
   return bpf_map_lookup_elem(&ke_r_control, &zero);
 }
 
+/* Is the current process, of that tgid, the sensor? The tgid alone may be another's by now: an exit
+ * whose hook the kernel skipped is not forgotten. */
+static __always_inline bool self__is(const struct ke_rule_control* control, __u32 tgid) {
+  if (tgid != control->self) return false;
+  struct task_struct* task = (void*)bpf_get_current_task();
+  return BPF_CORE_READ(task, group_leader, start_boottime) == control->self_start_ns;
+}
+
 static __always_inline struct ke_rule_config* rules__config(__u32 slot) {
   __u32 zero = 0;
   return rules__lookup(ke_r_config, slot, &zero);

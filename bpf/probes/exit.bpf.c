@@ -72,6 +72,7 @@ static __always_inline void exit__report(struct task_struct* task) {
   struct ke_rule_control* control = rules__control();
   __u32 tgid = rec.tgid;
   if (!control) return;
+  if (control->self == tgid && control->self_start_ns == rec.start_ns) control->self = 0;
   if (control->stamp | control->next) bpf_map_delete_elem(&ke_procs, &tgid);
   if (control->stamp & KE_STAMP_MARKED) bpf_map_delete_elem(&ke_marks, &tgid);
 }

@@ -10,7 +10,8 @@ int idents__iter(struct bpf_iter__task_file* ctx) {
   struct task_struct* task = ctx->task;
   struct file* file = ctx->file;
   __u32 fd = ctx->fd;
-  if (!task || !file || (__u32)task->tgid != ke_cfg_self || task->pid != task->tgid) return 0;
+  __u32 reader = bpf_get_current_pid_tgid() >> 32; /* the program runs in who reads it */
+  if (!task || !file || (__u32)task->tgid != reader || task->pid != task->tgid) return 0;
   struct inode* inode = file->f_inode;
   struct ke_file_ident ident = {};
   ident.hdr.type = KE_EXISTING;

@@ -46,7 +46,7 @@ static __always_inline int open__hook(struct file* file, bool may_deny) {
   __u32 now = *gen;
   /* A file below an overlay: the overlay's own open has been judged. */
   bool inner = file->f_mode & (FMODE_BACKING_BIT | FMODE_NOACCOUNT_BIT);
-  if (!KE_STAMP_EPOCH(stamp) || inner || tgid == ke_cfg_self) goto skip;
+  if (!KE_STAMP_EPOCH(stamp) || inner || self__is(control, tgid)) goto skip;
   bool same = who->tgid == tgid && who->gen == now && who->stamp == stamp;
   if (same && !(stamp & KE_STAMP_ASKS) && !who->mask_hash) goto skip;
   struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
@@ -107,7 +107,7 @@ static __always_inline int create__hook(const struct path* path, struct dentry* 
   struct ke_rule_control* control = rules__control();
   __u64 id = bpf_get_current_pid_tgid();
   __u32 tgid = id >> 32;
-  if (!control || tgid == ke_cfg_self) return 0;
+  if (!control || self__is(control, tgid)) return 0;
   __u64 stamp = control->stamp;
   __u32 type = mode & S_IFMT_BITS;
   if (!KE_STAMP_EPOCH(stamp) || (type && type != S_IFREG_BITS)) return 0;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sensor/util/packed_text.h"
+
 namespace kentry {
 
 MarkPlaces::Slot* MarkPlaces::Find(std::string_view name) {
@@ -48,6 +50,36 @@ std::vector<MarkPlace> MarkPlaces::Place(const MarkList& list) {
     Lose(name);
     if (Slot* slot = Find(name); slot != nullptr) slot->all_seen = false;
   }
+  return places;
+}
+
+std::string MarkPlaces::Save() const {
+  PackedText text;
+  for (const Slot& slot : slots_) {
+    text.Add(slot.name);
+    text.Add(uint64_t{slot.all_seen} | uint64_t{slot.certain} << 1);
+  }
+  text.Add(uint64_t{all_lost_});
+  text.Add(lost_.size());
+  for (const std::string& name : lost_) text.Add(name);
+  return text.Take();
+}
+
+absl::StatusOr<MarkPlaces> MarkPlaces::Restore(std::string_view text) {
+  PackedReader reader(text);
+  MarkPlaces places;
+  for (Slot& slot : places.slots_) {
+    slot.name = reader.Text();
+    const uint64_t flags = reader.Number();
+    slot.all_seen = (flags & 1) != 0;
+    slot.certain = (flags & 2) != 0;
+  }
+  places.all_lost_ = reader.Number() != 0;
+  const uint64_t lost = reader.Number();
+  for (uint64_t i = 0; i < lost && i < kLostMax && reader.ok(); ++i) {
+    places.lost_.insert(reader.Text());
+  }
+  if (!reader.ok()) return absl::DataLossError("places of marks: not whole");
   return places;
 }
 

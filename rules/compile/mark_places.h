@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "bpf/abi/rules.h"
 #include "rules/compile/marks.h"
 
@@ -37,6 +38,10 @@ class MarkPlaces {
  public:
   // The places of a rule set's marks, in their order. The set is in force from now on.
   std::vector<MarkPlace> Place(const MarkList& list);
+
+  // For a sensor that finds the kernel's entries of another one. kDataLoss: not whole.
+  std::string Save() const;
+  static absl::StatusOr<MarkPlaces> Restore(std::string_view text);
 
  private:
   static constexpr size_t kLostMax = 1024;

@@ -92,4 +92,13 @@ absl::StatusOr<std::string> ApiClient::ReloadRules() {
   return reply.report();
 }
 
+absl::Status ApiClient::SetPaused(bool paused) {
+  grpc::ClientContext context;
+  impl_->SetDeadline(&context);
+  v1::SetPausedRequest request;
+  request.set_paused(paused);
+  v1::SetPausedReply reply;
+  return impl_->ToStatus(impl_->stub->SetPaused(&context, request, &reply));
+}
+
 }  // namespace kentry

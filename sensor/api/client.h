@@ -27,6 +27,8 @@ class ApiClient {
   absl::StatusOr<std::vector<ProcessRow>> Processes(bool with_exited);
   // As SensorState::ReloadRules; what is wrong with the rules comes as InvalidArgument.
   absl::StatusOr<std::string> ReloadRules();
+  // As SensorState::SetPaused.
+  absl::Status SetPaused(bool paused);
 
   ApiClient(const ApiClient&) = delete;
   ApiClient& operator=(const ApiClient&) = delete;

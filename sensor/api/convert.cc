@@ -169,6 +169,8 @@ void ToMessage(const SensorStatus& from, v1::Status* to) {
   memory->set_map_bytes(from.memory.map_bytes);
   memory->set_ring_bytes(from.memory.ring_bytes);
   RulesToMessage(from.rules, to->mutable_rules());
+  to->mutable_enforcement()->set_pinned(from.pinned);
+  to->mutable_enforcement()->set_paused(from.paused);
 }
 
 void ToMessage(const ProcessRow& from, v1::Process* to) {
@@ -215,6 +217,8 @@ SensorStatus FromMessage(const v1::Status& from) {
                .map_bytes = from.memory().map_bytes(),
                .ring_bytes = from.memory().ring_bytes()};
   to.rules = RulesFromMessage(from.rules());
+  to.pinned = from.enforcement().pinned();
+  to.paused = from.enforcement().paused();
   return to;
 }
 

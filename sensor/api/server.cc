@@ -64,6 +64,13 @@ class SensorService final : public v1::Sensor::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status SetPaused(grpc::ServerContext*, const v1::SetPausedRequest* request,
+                         v1::SetPausedReply*) override {
+    const absl::Status status = state_->SetPaused(request->paused());
+    if (status.ok()) return grpc::Status::OK;
+    return grpc::Status(grpc::StatusCode::ABORTED, std::string(status.message()));
+  }
+
  private:
   SensorState* const state_;
 };

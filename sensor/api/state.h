@@ -129,6 +129,8 @@ struct SensorStatus {
   std::vector<OutputStatus> outputs;
   MemoryStatus memory;
   RulesStatus rules;
+  bool pinned = false;  // what is enforced stays when the daemon ends
+  bool paused = false;  // rules only say what they would do
 };
 
 // A process as the sensor knows it. Strings hold any bytes.
@@ -161,6 +163,8 @@ class SensorState {
   // Reads the rule files again. What is in force then, in words; or InvalidArgument with all that
   // is wrong with them: the rules before stay in force.
   virtual absl::StatusOr<std::string> ReloadRules() = 0;
+  // Rules only say what they would do, or act again.
+  virtual absl::Status SetPaused(bool paused) = 0;
 };
 
 }  // namespace kentry

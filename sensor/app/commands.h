@@ -11,6 +11,7 @@ namespace kentry {
 int RunCommand(const RunOptions& options);
 int ProbeCommand(const ProbeOptions& options);
 int CleanupCommand(const CleanupOptions& options);
+int EnforceCommand(const EnforceOptions& options);
 int RulesCommand(const RulesOptions& options);
 
 }  // namespace kentry

@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
                           {.run = kentry::RunCommand,
                            .probe = kentry::ProbeCommand,
                            .cleanup = kentry::CleanupCommand,
-                           .rules = kentry::RulesCommand});
+                           .rules = kentry::RulesCommand,
+                           .enforce = kentry::EnforceCommand});
   } catch (const std::exception& error) {
     // Only libraries throw, and only when memory is out or they have a bug.
     std::fprintf(stderr, "kentry: internal error: %s\n", error.what());

@@ -12,6 +12,7 @@
 #include "rules/library/builtin.h"
 #include "rules/parse/report.h"
 #include "sensor/util/clock.h"
+#include "sensor/util/status.h"
 
 namespace kentry {
 namespace {
@@ -64,6 +65,12 @@ LoadResult LoadRulePaths(const std::vector<std::string>& paths) {
   return effective.empty() ? ParseRules(BuiltinRules()) : LoadRuleFiles(effective);
 }
 
+std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files) {
+  LoadResult loaded = ParseRules(std::move(files));
+  if (loaded.rules == nullptr) return nullptr;
+  return RuleEngine::Create(SwitchedOff(loaded.rules), &loaded.diagnostics);
+}
+
 std::string RuleSource::Look() const {
   std::string seen;
   for (const std::string& path : Effective(paths_)) LookAt(path, &seen);
@@ -82,7 +89,7 @@ RuleSource::Refusal RuleSource::refusal() const {
 }
 
 absl::StatusOr<std::string> RuleSource::Load(bool running) {
-  if (none_) return std::string("no rules, as --rules none says\n");
+  if (none_) return LoadNone();
   MutexLock lock(&mu_);
   looked_ = Look();
   std::string first;
@@ -95,6 +102,18 @@ absl::StatusOr<std::string> RuleSource::Load(bool running) {
     refusal_.error = first.substr(0, first.find('\n'));
   }
   return loaded;
+}
+
+// Those that a sensor before this one left in force are not to stay.
+absl::StatusOr<std::string> RuleSource::LoadNone() {
+  if (pipeline_.kernel().adopted() && pipeline_.rules().epoch() != 0 && !cleared_) {
+    Diagnostics diagnostics;
+    auto nothing = std::make_shared<RuleSet>();
+    nothing->name = "none";
+    RETURN_IF_ERROR(pipeline_.LoadRules(RuleEngine::Create(std::move(nothing), &diagnostics)));
+    cleared_ = true;
+  }
+  return std::string("no rules, as --rules none says\n");
 }
 
 absl::StatusOr<std::string> RuleSource::Try(bool running, std::string* first) {

@@ -2,6 +2,7 @@
 #ifndef KENTRY_SENSOR_APP_RULE_SOURCE_H_
 #define KENTRY_SENSOR_APP_RULE_SOURCE_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace kentry {
 
 // The rules of these paths; of none: of /etc/kentry/rules when it exists, else kentry's own.
 LoadResult LoadRulePaths(const std::vector<std::string>& paths);
+
+// The engine of a rule set's files, for PipelineOptions::engine_of; nullptr with an error in them.
+std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files);
 
 // Where a running sensor's rules come from, and their way into it. Any thread.
 class RuleSource {
@@ -38,6 +42,7 @@ class RuleSource {
   bool Changed() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  absl::StatusOr<std::string> LoadNone();
   // Names, sizes and times of all rule files.
   std::string Look() const;
   // `first` gets the first error of the files, if it is them that are wrong.
@@ -46,6 +51,7 @@ class RuleSource {
 
   const std::vector<std::string> paths_;
   const bool none_;
+  bool cleared_ = false;  // of rules that were in force before the start
   Pipeline& pipeline_;
   Mutex mu_;
   std::string looked_ ABSL_GUARDED_BY(mu_);

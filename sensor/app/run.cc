@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -22,11 +20,13 @@
 #include "fmt/format.h"
 #include "sensor/api/server.h"
 #include "sensor/app/commands.h"
+#include "sensor/app/machine_lock.h"
 #include "sensor/app/rule_source.h"
 #include "sensor/app/state.h"
 #include "sensor/app/users.h"
 #include "sensor/cli/cli.h"
 #include "sensor/cli/commands.h"
+#include "sensor/kernel/pinned.h"
 #include "sensor/util/clock.h"
 #include "sensor/util/log.h"
 #include "sensor/util/status.h"
@@ -35,7 +35,6 @@ namespace kentry {
 namespace {
 
 // How long outputs may take to write what is left when the sensor stops.
-constexpr char kMachineLock[] = "/run/kentry.lock";
 constexpr absl::Duration kDrainTime = absl::Seconds(5);
 // How often the rule files are looked at.
 constexpr absl::Duration kRulesLook = absl::Seconds(2);
@@ -93,14 +92,18 @@ sigset_t HandledSignals() {
 }
 
 // Two sensors on one machine would only cost twice; whatever their sockets are called.
-absl::Status LockMachine(App& app) {
-  app.machine_lock = Fd(open(kMachineLock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!app.machine_lock.valid()) return ErrnoError(errno, fmt::format("open {}", kMachineLock));
-  if (flock(app.machine_lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return absl::AlreadyExistsError(
-        "another kentry daemon runs on this machine; ask it with \"kentry status\"");
-  }
+absl::Status TakeLock(App& app) {
+  ASSIGN_OR_RETURN(app.machine_lock, LockMachine());
   return absl::OkStatus();
+}
+
+// A sensor that doesn't pin would run beside hooks that nobody reads.
+absl::Status LookForPins(App& app) {
+  if (app.options.pin || !AnythingPinned()) return absl::OkStatus();
+  return absl::AlreadyExistsError(
+      "hooks of an earlier \"kentry run --pin\" are in force; start with --pin to take them over, "
+      "or "
+      "remove them with \"kentry enforce release\"");
 }
 
 absl::Status ClaimSocket(App& app) {
@@ -165,6 +168,9 @@ absl::Status StartPipeline(App& app) {
   options.kernel.processes = app.options.max_processes;
   options.env_names = app.options.env;
   options.version = Version();
+  options.kernel.version = Version();
+  options.kernel.pin = app.options.pin;
+  options.engine_of = EngineOf;
   absl::StatusOr<std::unique_ptr<Pipeline>> pipeline =
       Pipeline::Start(std::move(options), &app.journal);
   const absl::StatusCode code = pipeline.status().code();
@@ -199,8 +205,21 @@ absl::Status StartRules(App& app) {
   if (loaded.status().code() != absl::StatusCode::kFailedPrecondition) return loaded.status();
   // Processes are watched all the same; the user is told what this kernel can't do.
   LogLines(LogSeverity::kError,
-           fmt::format("no rules are in force: {}", std::string(loaded.status().message())));
+           fmt::format("{}: {}",
+                       app.pipeline->rules().epoch() == 0 ? "no rules are in force"
+                                                          : "the rules before stay in force",
+                       std::string(loaded.status().message())));
   return absl::OkStatus();
+}
+
+absl::Status TakeOver(App& app) {
+  const bool no_rules = app.pipeline->rules().epoch() == 0;
+  if (no_rules && !app.options.no_rules && app.pipeline->kernel().has_others()) {
+    return absl::FailedPreconditionError(
+        "rules that another build of kentry pinned are in force, and these can't take their place: "
+        "they stay; \"kentry enforce release\" ends them");
+  }
+  return app.pipeline->TakeOver();
 }
 
 // A file changed, or somebody asked: an invalid set leaves the old one in force, loudly.
@@ -229,7 +248,12 @@ absl::Status Announce(App& app) {
       Log(LogSeverity::kWarn, fmt::format("{}: {}", backend.feature, backend.cost));
     }
   }
-  const KernelMemory memory = app.pipeline->kernel().Memory();
+  Kernel& kernel = app.pipeline->kernel();
+  if (kernel.adopted()) Log(LogSeverity::kInfo, "took over what an earlier sensor had pinned");
+  if (kernel.rules().paused()) {
+    Log(LogSeverity::kWarn, "nothing is enforced: paused; \"kentry enforce resume\" ends that");
+  }
+  const KernelMemory memory = kernel.Memory();
   Log(LogSeverity::kInfo,
       fmt::format("watching, {} processes known; maps {} KiB, rings {} KiB; Ctrl-C ends",
                   app.pipeline->processes().size(), memory.map_bytes / 1024,
@@ -238,8 +262,9 @@ absl::Status Announce(App& app) {
 }
 
 // In the order of the start; the destructor of App undoes them backwards.
-constexpr std::array<absl::Status (*)(App&), 8> kSteps = {
-    ClaimSocket, LockMachine, TakeSignals, OpenOutputs, StartPipeline, StartRules, Serve, Announce};
+constexpr std::array<absl::Status (*)(App&), 10> kSteps = {
+    ClaimSocket,   TakeLock,   LookForPins, TakeSignals, OpenOutputs,
+    StartPipeline, StartRules, TakeOver,    Serve,       Announce};
 
 // Sleeps until a signal or the end of the asked-for time says to stop.
 void AwaitEnd(App& app) {

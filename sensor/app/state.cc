@@ -99,6 +99,8 @@ AppState::AppState(Pipeline* pipeline, const Journal* journal,
 
 void AppState::FillKernel(SensorStatus* status) {
   Kernel& kernel = pipeline_.kernel();
+  status->pinned = kernel.pinned();
+  status->paused = kernel.rules().paused();
   for (const ClassDef& cls : Classes()) {
     if (cls.record == KE_INVALID || cls.record == KE_EXISTING) continue;
     const ClassTotals totals = pipeline_.Totals(cls.record);
@@ -231,6 +233,11 @@ std::vector<ProcessRow> AppState::Processes(bool with_exited) {
 absl::StatusOr<std::string> AppState::ReloadRules() {
   if (rules_ == nullptr) return absl::FailedPreconditionError("this sensor has no rules");
   return rules_->Load(/*running=*/true);
+}
+
+absl::Status AppState::SetPaused(bool paused) {
+  if (pipeline_.Ask([&] { pipeline_.Pause(paused); })) return absl::OkStatus();
+  return absl::AbortedError("the sensor is stopping");
 }
 
 }  // namespace kentry

@@ -29,6 +29,7 @@ class AppState final : public SensorState {
   SensorStatus Status() override;
   std::vector<ProcessRow> Processes(bool with_exited) override;
   absl::StatusOr<std::string> ReloadRules() override;
+  absl::Status SetPaused(bool paused) override;
 
   // Before the first call; must outlive this.
   void set_rules(RuleSource* rules) { rules_ = rules; }

@@ -22,6 +22,7 @@ struct Dispatch {
   int operator()(const CleanupOptions& options) const { return actions.cleanup(options); }
   int operator()(const FieldsOptions& options) const { return FieldsCommand(options); }
   int operator()(const RulesOptions& options) const { return actions.rules(options); }
+  int operator()(const EnforceOptions& options) const { return actions.enforce(options); }
   int operator()(const VersionOptions& options) const { return VersionCommand(options); }
 
   const Actions& actions;

@@ -16,6 +16,7 @@ struct Actions {
   std::function<int(const ProbeOptions&)> probe;
   std::function<int(const CleanupOptions&)> cleanup;
   std::function<int(const RulesOptions&)> rules;
+  std::function<int(const EnforceOptions&)> enforce;
 };
 
 // Parses the command line, runs the command and returns the program's exit code. Uses standard

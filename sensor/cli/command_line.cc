@@ -28,6 +28,10 @@ CommandSpec SpecOf(std::string_view name) {
   if (name == "rules test") return RulesTestSpec();
   if (name == "rules explain") return RulesExplainSpec();
   if (name == "rules reload") return RulesReloadSpec();
+  if (name == "enforce status") return EnforceStatusSpec();
+  if (name == "enforce pause") return EnforcePauseSpec();
+  if (name == "enforce resume") return EnforceResumeSpec();
+  if (name == "enforce release") return EnforceReleaseSpec();
   return VersionSpec();
 }
 
@@ -58,14 +62,18 @@ absl::Status UnknownCommand(std::string_view name) {
                                       : nearest));
 }
 
-// "rules" and its second word are one command's name. Joins them; a second word that is none of
-// its is an error.
+// "rules" or "enforce" and its second word are one command's name. Joins them; a second word that
+// is none of its is an error.
 absl::Status JoinGroup(std::vector<std::string>* words) {
-  constexpr std::string_view kGroup = "rules";
-  if (words->empty() || words->front() != kGroup) return absl::OkStatus();
+  if (words->empty() || (words->front() != "rules" && words->front() != "enforce")) {
+    return absl::OkStatus();
+  }
+  const std::string group = words->front();
   std::vector<std::string_view> names;
   for (const CommandHelp& command : CommandHelps()) {
-    if (command.name.starts_with(kGroup)) names.push_back(command.name.substr(kGroup.size() + 1));
+    if (command.name.starts_with(group + " ")) {
+      names.push_back(command.name.substr(group.size() + 1));
+    }
   }
   const std::string second = words->size() > 1 ? (*words)[1] : "";
   if (std::find(names.begin(), names.end(), second) != names.end()) {
@@ -73,13 +81,14 @@ absl::Status JoinGroup(std::vector<std::string>* words) {
     words->erase(words->begin() + 1);
     return absl::OkStatus();
   }
-  const std::string known = fmt::format("commands are rules {}", fmt::join(names, ", rules "));
+  const std::string known =
+      fmt::format("commands are {} {}", group, fmt::join(names, fmt::format(", {} ", group)));
   if (second.empty() || second.starts_with('-')) {
-    return Wrong(kGroup, fmt::format("which command? {}", known));
+    return Wrong(group, fmt::format("which command? {}", known));
   }
   const std::string nearest = DidYouMean(second, names);
-  return Wrong(kGroup, fmt::format("unknown command \"{}\"{}", Printable(second),
-                                   nearest.empty() ? "; " + known : nearest));
+  return Wrong(group, fmt::format("unknown command \"{}\"{}", Printable(second),
+                                  nearest.empty() ? "; " + known : nearest));
 }
 
 // One command's CLI11 parser and where its texts go. Each command has a parser of its own, so
@@ -105,7 +114,7 @@ class Parser {
     } catch (const CLI::ArgumentMismatch& error) {
       return MissingValue(error.what());
     } catch (const CLI::ConversionError&) {
-      return Wrong(help_.name, "--quiet, --all and --help take no value");
+      return Wrong(help_.name, "--quiet, --all, --pin and --help take no value");
     } catch (const CLI::Error& error) {
       return Wrong(help_.name, Printable(error.what()));
     }

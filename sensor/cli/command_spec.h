@@ -32,6 +32,7 @@ struct RawOptions {
   std::string rule;
   bool quiet = false;
   bool all = false;
+  bool pin = false;
 };
 
 // A command's two halves.
@@ -61,6 +62,10 @@ CommandSpec RulesCheckSpec();
 CommandSpec RulesTestSpec();
 CommandSpec RulesExplainSpec();
 CommandSpec RulesReloadSpec();
+CommandSpec EnforceStatusSpec();
+CommandSpec EnforcePauseSpec();
+CommandSpec EnforceResumeSpec();
+CommandSpec EnforceReleaseSpec();
 CommandSpec VersionSpec();
 
 }  // namespace kentry

@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kHelpColumns = 96;
 
-constexpr std::array<CommandHelp, 11> kCommands = {{
+constexpr std::array<CommandHelp, 15> kCommands = {{
     {.name = "run",
      .usage = "kentry run [OPTION]...",
      .summary = "watch this machine and show what happens, until Ctrl-C",
@@ -103,6 +103,33 @@ constexpr std::array<CommandHelp, 11> kCommands = {{
               "the rules before stay in force, everything that is wrong is printed, and the exit "
               "code is 1. A change of a file and SIGHUP do the same.",
      .examples = "  kentry rules reload\n"},
+    {.name = "enforce status",
+     .usage = "kentry enforce status [OPTION]...",
+     .summary = "what is enforced, and by whom",
+     .about =
+         "Says which rule set is in force, whether it acts, which daemon reads its events, and "
+         "whether it is pinned: then it stays without a daemon. Asks the daemon, or looks at "
+         "the pins. Exit code 3 when there is neither.",
+     .examples = "  kentry enforce status\n"
+                 "  kentry enforce status -o json | jq .enforcing\n"},
+    {.name = "enforce pause",
+     .usage = "kentry enforce pause [OPTION]...",
+     .summary = "let all rules only say what they would do",
+     .about = "Nothing is refused or killed from now on, in the daemon's rules and in pinned ones; "
+              "events say would_deny and the like. With pins it holds over ends and starts of the "
+              "daemon, until resumed.",
+     .examples = "  kentry enforce pause\n"},
+    {.name = "enforce resume",
+     .usage = "kentry enforce resume [OPTION]...",
+     .summary = "end a pause",
+     .about = "Rules that enforce act again.",
+     .examples = "  kentry enforce resume\n"},
+    {.name = "enforce release",
+     .usage = "kentry enforce release",
+     .summary = "remove what \"kentry run --pin\" left in force",
+     .about = "Removes the pinned hooks, rules and unread events of a daemon that is gone: nothing "
+              "is enforced then. Refuses while a daemon runs (exit code 4).",
+     .examples = "  kentry enforce release\n"},
     {.name = "version",
      .usage = "kentry version [OPTION]...",
      .summary = "the version of this program",

@@ -66,6 +66,7 @@ struct RunOptions {
   std::vector<std::string> env;    // variables to report; empty = none
   std::vector<std::string> rules;  // files and directories; empty = the default ones
   bool no_rules = false;
+  bool pin = false;                  // what is enforced outlives the process
   uint64_t ring_bytes = 0;           // per CPU, a power of two; 0 = by memory and CPUs
   uint64_t priority_ring_bytes = 0;  // per CPU, a power of two; 0 = by memory and CPUs
   uint32_t max_processes = kDefaultProcesses;
@@ -110,6 +111,13 @@ struct RulesOptions {
   EventFormat format = EventFormat::kText;
 };
 
+struct EnforceOptions {
+  enum class Task { kStatus, kPause, kResume, kRelease };
+  Task task = Task::kStatus;
+  std::string socket_path = kDefaultSocketPath;
+  EventFormat format = EventFormat::kText;
+};
+
 struct VersionOptions {
   EventFormat format = EventFormat::kText;
 };
@@ -118,8 +126,9 @@ struct HelpOptions {
   std::string text;  // ready to print
 };
 
-using Command = std::variant<HelpOptions, RunOptions, StatusOptions, PsOptions, ProbeOptions,
-                             CleanupOptions, FieldsOptions, RulesOptions, VersionOptions>;
+using Command =
+    std::variant<HelpOptions, RunOptions, StatusOptions, PsOptions, ProbeOptions, CleanupOptions,
+                 FieldsOptions, RulesOptions, EnforceOptions, VersionOptions>;
 
 }  // namespace kentry
 

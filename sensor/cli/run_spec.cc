@@ -80,6 +80,11 @@ void DeclareBounds(CLI::App& app, RawOptions& raw) {
 void Declare(CLI::App& app, RawOptions& raw) {
   DeclareOutput(app, raw);
   DeclareBounds(app, raw);
+  app.add_flag(
+      "--pin", raw.pin,
+      "keep the hooks, their rules and unread events in the kernel when this process ends, "
+      "in whatever way, and take over what one before it kept; \"kentry enforce release\" "
+      "ends that");
   DeclareSocket(app, raw);
   app.add_option("--log-level", raw.log_level,
                  "error, warn, info or debug: the sensor's own messages on standard error (default "
@@ -161,6 +166,7 @@ absl::Status ConvertRest(const RawOptions& raw, RunOptions* options) {
 absl::StatusOr<Command> Convert(const RawOptions& raw) {
   RunOptions options;
   options.quiet = raw.quiet;
+  options.pin = raw.pin;
   if (raw.output == "-") {
     return absl::InvalidArgumentError(
         "--output: \"-\" is no file; \"-o json\" prints JSON on standard output");

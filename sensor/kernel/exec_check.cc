@@ -15,6 +15,9 @@ namespace {
 constexpr std::array<const char*, 2> kNames = {"BPF LSM bprm_creds_from_file",
                                                "fmod_ret security_bprm_creds_from_file"};
 
+// The folders that they are pinned in.
+constexpr std::array<const char*, 2> kGroups = {"exec_check_lsm", "exec_check_modify"};
+
 }  // namespace
 
 std::string ExecCheck::Load(Way way, const bpf_object* base, int cpus, const Configure& configure) {
@@ -39,10 +42,11 @@ std::string ExecCheck::Load(Way way, const bpf_object* base, int cpus, const Con
   std::string why = LoadBeside(base, check_->obj,
                                {"ke_scratch", "ke_walks", "ke_filters", "ke_masks", "ke_images"});
   if (!why.empty()) return why;
-  absl::StatusOr<Link> link = AttachProgram(Program(way), bpf_program__name(Program(way)));
-  if (!link.ok()) return std::string(link.status().message());
-  link_ = *std::move(link);
-  return "";
+  absl::StatusOr<AttachedHook> hook = AttachHook(Program(way));
+  if (!hook.ok()) return std::string(hook.status().message());
+  hooks_.push_back(*std::move(hook));
+  if (pins_ == nullptr) return "";
+  return std::string(pins_->PinHooks(kGroups[way], hooks_).message());
 }
 
 absl::Status ExecCheck::Want(const bpf_object* base, int cpus, bool asks_caps,
@@ -55,6 +59,7 @@ absl::Status ExecCheck::Want(const bpf_object* base, int cpus, bool asks_caps,
       chosen_ = way;
       break;
     }
+    hooks_.clear();
     check_.reset();
     reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", kNames[way], refused_[way]);
   }
@@ -88,8 +93,16 @@ std::vector<Backend> ExecCheck::backends() const {
   return rows;
 }
 
-uint64_t ExecCheck::Missed() const {
-  return chosen_ < 0 ? 0 : RecursionMisses(Program(static_cast<Way>(chosen_)));
+absl::Status ExecCheck::UsePins(const Pins* pins) {
+  pins_ = pins;
+  for (const Way way : {kLsm, kModify}) {
+    if (chosen_ >= 0 || !pins->Has(kGroups[way])) continue;
+    ASSIGN_OR_RETURN(hooks_, pins->Hooks(kGroups[way]));
+    chosen_ = way;
+  }
+  return absl::OkStatus();
 }
+
+uint64_t ExecCheck::Missed() const { return RecursionMisses(hooks_); }
 
 }  // namespace kentry

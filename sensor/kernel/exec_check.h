@@ -12,6 +12,7 @@
 #include "ke_exec_check.skel.h"
 #include "sensor/kernel/kernel.h"
 #include "sensor/kernel/object.h"
+#include "sensor/kernel/pins.h"
 
 namespace kentry {
 
@@ -27,7 +28,11 @@ class ExecCheck {
   std::vector<Backend> backends() const;
   const bpf_object* object() const { return check_ ? check_->obj : nullptr; }
   uint64_t Missed() const;
-  void Detach() { link_.reset(); }
+  void Detach() { Release(&hooks_); }
+
+  // The hook is pinned from now on, and one that is pinned already is taken over. `pins` outlives
+  // this.
+  absl::Status UsePins(const Pins* pins);
 
  private:
   enum Way { kLsm, kModify, kWays };
@@ -38,7 +43,8 @@ class ExecCheck {
   }
 
   std::unique_ptr<ke_exec_check, Destroy<&ke_exec_check::destroy>> check_;
-  Link link_;
+  const Pins* pins_ = nullptr;
+  std::vector<AttachedHook> hooks_;
   int chosen_ = -1;
   std::string refused_[kWays];  // why not, of those that were tried
 };

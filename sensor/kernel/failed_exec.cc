@@ -61,6 +61,17 @@ void FailedExec::Load(const bpf_object* base, HasFunction has_function) {
   }
 }
 
+void FailedExec::Adopt(std::vector<AttachedHook> hooks) {
+  backends_ = {{.feature = kFailedExec,
+                .name = "fexit on the exec system calls",
+                .available = true,
+                .chosen = true},
+               {.feature = kFailedExec,
+                .name = "kretprobe on the exec system calls",
+                .reason = "not tried: a better one is in use"}};
+  hooks_ = std::move(hooks);
+}
+
 void FailedExec::LoadKretprobes(const bpf_object* base) {
   Backend& backend = backends_[1];
   kret_.reset(ke_failed_kret::open());
@@ -80,12 +91,12 @@ absl::Status FailedExec::AttachFexit() {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, fexit_->obj) {
     if (!bpf_program__autoload(program)) continue;
-    absl::StatusOr<Link> link = AttachProgram(program, bpf_program__name(program));
-    if (!link.ok()) {
-      links_.clear();
-      return link.status();
+    absl::StatusOr<AttachedHook> hook = AttachHook(program);
+    if (!hook.ok()) {
+      hooks_.clear();
+      return hook.status();
     }
-    links_.push_back(*std::move(link));
+    hooks_.push_back(*std::move(hook));
   }
   return absl::OkStatus();
 }
@@ -103,10 +114,11 @@ absl::Status FailedExec::AttachKretprobes(HasFunction has_function) {
     Link link(bpf_program__attach_kprobe(program, /*retprobe=*/true, function));
     if (link == nullptr) {
       const int err = errno;
-      links_.clear();
+      hooks_.clear();
       return ErrnoError(err, fmt::format("attach to {}: {}", function, log.Reason()));
     }
-    links_.push_back(std::move(link));
+    hooks_.push_back(
+        {.program = bpf_program__name(program), .link = std::move(link), .fd = ProgramFd(program)});
   }
   return absl::OkStatus();
 }

@@ -23,10 +23,15 @@ class FailedExec {
   // Loads the better one beside `base`. backends() says what came of it.
   void Load(const bpf_object* base, HasFunction has_function);
   void Attach(const bpf_object* base, HasFunction has_function);
-  void Detach() { links_.clear(); }
+  // Instead of both: the fexit hooks that another process attached.
+  void Adopt(std::vector<AttachedHook> hooks);
+  void Detach() { Release(&hooks_); }
 
   // fexit, then kretprobe.
   const std::vector<Backend>& backends() const { return backends_; }
+  const std::vector<AttachedHook>& hooks() const { return hooks_; }
+  // Whether they are links that can be pinned: kretprobes are not before 5.15.
+  bool pinnable() const { return fexit_ != nullptr && !hooks_.empty(); }
   // What is loaded, or nullptr.
   const bpf_object* object() const { return fexit_ ? fexit_->obj : kret_ ? kret_->obj : nullptr; }
 
@@ -39,7 +44,7 @@ class FailedExec {
   std::unique_ptr<ke_failed_fexit, Destroy<&ke_failed_fexit::destroy>> fexit_;
   std::unique_ptr<ke_failed_kret, Destroy<&ke_failed_kret::destroy>> kret_;
   std::vector<Backend> backends_;
-  std::vector<Link> links_;
+  std::vector<AttachedHook> hooks_;
 };
 
 }  // namespace kentry

@@ -21,6 +21,11 @@ constexpr std::array<const char*, 2> kNames = {
     "BPF LSM (path_*, inode_setxattr, mmap_file, file_mprotect)",
     "fmod_ret on security_path_* and the like"};
 
+// The folder that the hooks of one kind are pinned in.
+std::string GroupOf(int kind, bool lsm) {
+  return fmt::format("change_{}_{}", kind, lsm ? "lsm" : "modify");
+}
+
 int ParameterCount(const btf* types, const char* function) {
   const int id = btf__find_by_name_kind(types, function, BTF_KIND_FUNC);
   if (id < 0) return -1;
@@ -112,7 +117,7 @@ std::string FileChange::Load(Way way, int kind, const bpf_object* base, int cpus
     bpf_program__set_autoload(hook.programs[way], true);
     part->programs.push_back(hook.programs[way]);
   }
-  if (!parts_.empty()) ShareMaps(parts_[0].object->obj, object->obj);
+  if (const auto others = objects(); !others.empty()) ShareMaps(others[0], object->obj);
   return LoadBeside(base, object->obj);
 }
 
@@ -135,8 +140,11 @@ absl::Status FileChange::Add(int kind, const bpf_object* base, int cpus,
         fmt::format("changes of files can't be watched: {}", reasons));
   }
   for (bpf_program* program : part.programs) {
-    ASSIGN_OR_RETURN(Link link, AttachProgram(program, bpf_program__name(program)));
-    part.links.push_back(std::move(link));
+    ASSIGN_OR_RETURN(AttachedHook hook, AttachHook(program));
+    part.hooks.push_back(std::move(hook));
+  }
+  if (pins_ != nullptr) {
+    RETURN_IF_ERROR(pins_->PinHooks(GroupOf(kind, chosen_ == kLsm).c_str(), part.hooks));
   }
   parts_.push_back(std::move(part));
   return absl::OkStatus();
@@ -144,11 +152,11 @@ absl::Status FileChange::Add(int kind, const bpf_object* base, int cpus,
 
 absl::Status FileChange::Want(const bpf_object* base, int cpus, uint32_t changes, bool deny,
                               const Configure& configure) {
-  if (!shapes_.readable) shapes_ = ReadShapes();
   for (int kind = 0; kind < KE_CHANGE_MAX; ++kind) {
     const bool done = std::any_of(parts_.begin(), parts_.end(),
                                   [kind](const Part& part) { return part.kind == kind; });
     if ((changes >> kind & 1) == 0 || done) continue;
+    if (!shapes_.readable) shapes_ = ReadShapes();
     RETURN_IF_ERROR(Add(kind, base, cpus, configure));
   }
   if (!deny || denies_) return absl::OkStatus();
@@ -158,21 +166,38 @@ absl::Status FileChange::Want(const bpf_object* base, int cpus, uint32_t changes
                   kNames[kLsm], refused_[kLsm]));
 }
 
+absl::Status FileChange::UsePins(const Pins* pins) {
+  pins_ = pins;
+  for (const Way way : {kModify, kLsm}) {
+    for (int kind = 0; kind < KE_CHANGE_MAX; ++kind) {
+      const std::string group = GroupOf(kind, way == kLsm);
+      if (!pins->Has(group.c_str())) continue;
+      Part part{.kind = kind, .object = nullptr};
+      ASSIGN_OR_RETURN(part.hooks, pins->Hooks(group.c_str()));
+      parts_.push_back(std::move(part));
+      chosen_ = way;
+      denies_ = way == kLsm || !HooksMayBePreempted();
+    }
+  }
+  return absl::OkStatus();
+}
+
 void FileChange::Detach() {
-  for (Part& part : parts_) part.links.clear();
+  for (Part& part : parts_) Release(&part.hooks);
 }
 
 std::vector<const bpf_object*> FileChange::objects() const {
   std::vector<const bpf_object*> objects;
-  for (const Part& part : parts_) objects.push_back(part.object->obj);
+  for (const Part& part : parts_) {
+    if (part.object != nullptr) objects.push_back(part.object->obj);
+  }
   return objects;
 }
 
 uint64_t FileChange::Missed(ke_type type) const {
   uint64_t missed = 0;
   for (const Part& part : parts_) {
-    if (type != KE_FILE_UNLINK + part.kind) continue;
-    for (const bpf_program* program : part.programs) missed += RecursionMisses(program);
+    if (type == KE_FILE_UNLINK + part.kind) missed += RecursionMisses(part.hooks);
   }
   return missed;
 }

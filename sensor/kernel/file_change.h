@@ -16,6 +16,7 @@
 #include "ke_change.skel.h"
 #include "sensor/kernel/kernel.h"
 #include "sensor/kernel/object.h"
+#include "sensor/kernel/pins.h"
 
 namespace kentry {
 
@@ -36,6 +37,10 @@ class FileChange {
   uint64_t Missed(ke_type type) const;
   void Detach();
 
+  // Hooks are pinned from now on, and those that are pinned already are taken over. `pins` outlives
+  // this.
+  absl::Status UsePins(const Pins* pins);
+
  private:
   enum Way { kLsm, kModify, kWays };
   // What of the hooks differs by kernel.
@@ -50,10 +55,10 @@ class FileChange {
   };
   // The programs of one kind of change.
   struct Part {
-    int kind = KE_CHANGE_UNLINK;  // enum ke_change_kind
-    std::unique_ptr<ke_change, Destroy<&ke_change::destroy>> object;
+    int kind = KE_CHANGE_UNLINK;                                      // enum ke_change_kind
+    std::unique_ptr<ke_change, Destroy<&ke_change::destroy>> object;  // nullptr: taken over
     std::vector<bpf_program*> programs;
-    std::vector<Link> links;
+    std::vector<AttachedHook> hooks;
   };
   struct Hook {
     int kind = KE_CHANGE_UNLINK;
@@ -65,6 +70,7 @@ class FileChange {
                    Part* part);
   absl::Status Add(int kind, const bpf_object* base, int cpus, const Configure& configure);
 
+  const Pins* pins_ = nullptr;
   Shapes shapes_;
   std::vector<Part> parts_;
   int chosen_ = -1;

@@ -30,6 +30,9 @@ constexpr std::array<Names, 3> kNames = {
      {"fmod_ret security_file_open, security_path_mknod", "no rule denies"},
      {"fentry security_file_open", "no rule asks for it"}}};
 
+// The folders that they are pinned in.
+constexpr std::array<const char*, 3> kGroups = {"open_lsm", "open_modify", "open_watch"};
+
 }  // namespace
 
 // "" or why this way can't be had.
@@ -66,13 +69,13 @@ std::string FileOpen::Load(Way way, const bpf_object* base, int cpus, const Conf
     }
   }
   if (std::string why = LoadBeside(base, open->obj); !why.empty()) return why;
-  hook->program = pairs[way][0];
+  hook->way = way;
   // The one that reports last.
   for (bpf_program* program : {pairs[way][1], pairs[way][0]}) {
     if (program == nullptr) continue;
-    absl::StatusOr<Link> link = AttachProgram(program, bpf_program__name(program));
-    if (!link.ok()) return std::string(link.status().message());
-    hook->links.push_back(*std::move(link));
+    absl::StatusOr<AttachedHook> attached = AttachHook(program);
+    if (!attached.ok()) return std::string(attached.status().message());
+    hook->hooks.push_back(*std::move(attached));
   }
   return "";
 }
@@ -85,6 +88,10 @@ absl::Status FileOpen::Want(const bpf_object* base, int cpus, bool deny,
     if (deny == (way == kWatch)) continue;
     Hook hook;
     refused_[way] = Load(way, base, cpus, configure, &hook);
+    if (refused_[way].empty() && pins_ != nullptr) {
+      // Before it judges: nobody is left without.
+      RETURN_IF_ERROR(pins_->PinHooks(kGroups[way], hook.hooks));
+    }
     if (refused_[way].empty()) {
       old_ = std::move(now_);
       now_ = std::move(hook);
@@ -100,7 +107,30 @@ absl::Status FileOpen::Want(const bpf_object* base, int cpus, bool deny,
 
 void FileOpen::DropOld() {
   missed_before_ += old_.Missed();
+  if (pins_ != nullptr && old_.way >= 0) (void)pins_->DropHooks(kGroups[old_.way]);
   old_ = Hook();
+}
+
+uint64_t FileOpen::Hook::Missed() const {
+  uint64_t missed = 0;
+  for (const AttachedHook& hook : hooks) {
+    if (hook.program.starts_with("open__")) missed += RecursionMisses(hook.fd.get());
+  }
+  return missed;
+}
+
+absl::Status FileOpen::UsePins(const Pins* pins) {
+  pins_ = pins;
+  for (const Way way : {kWatch, kModify, kLsm}) {
+    if (!pins->Has(kGroups[way])) continue;
+    Hook hook{.way = way};
+    ASSIGN_OR_RETURN(hook.hooks, pins->Hooks(kGroups[way]));
+    // Two are there when a change from one to the other was cut short.
+    old_ = std::move(now_);
+    now_ = std::move(hook);
+    chosen_ = way;
+  }
+  return absl::OkStatus();
 }
 
 std::vector<Backend> FileOpen::backends() const {

@@ -13,6 +13,7 @@
 #include "ke_open.skel.h"
 #include "sensor/kernel/kernel.h"
 #include "sensor/kernel/object.h"
+#include "sensor/kernel/pins.h"
 
 namespace kentry {
 
@@ -32,20 +33,26 @@ class FileOpen {
   std::vector<Backend> backends() const;
   const bpf_object* object() const { return now_.open ? now_.open->obj : nullptr; }
   uint64_t Missed() const { return missed_before_ + now_.Missed(); }
-  void Detach() { now_.links.clear(); }
+  void Detach() { Release(&now_.hooks); }
+  const std::vector<AttachedHook>& hooks() const { return now_.hooks; }
+
+  // Hooks are pinned from now on, and those that are pinned already are taken over; the caller then
+  // lets the one that denies judge, if it does, and calls DropOld. `pins` outlives this.
+  absl::Status UsePins(const Pins* pins);
 
  private:
   enum Way { kLsm, kModify, kWatch, kWays };
   // One object of the class, attached.
   struct Hook {
     std::unique_ptr<ke_open, Destroy<&ke_open::destroy>> open;
-    std::vector<Link> links;
-    const bpf_program* program = nullptr;  // the one that judges opens
-    uint64_t Missed() const { return program != nullptr ? RecursionMisses(program) : 0; }
+    std::vector<AttachedHook> hooks;
+    int way = -1;
+    uint64_t Missed() const;  // of the one that judges opens
   };
   static std::string Load(Way way, const bpf_object* base, int cpus, const Configure& configure,
                           Hook* hook);
 
+  const Pins* pins_ = nullptr;
   Hook now_;
   Hook old_;
   int chosen_ = -1;

@@ -10,36 +10,27 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 #include <set>
 
 #include "fmt/format.h"
-#include "ke_base.skel.h"
-#include "ke_names.skel.h"
-#include "ke_script.skel.h"
-#include "sensor/kernel/exec_check.h"
-#include "sensor/kernel/failed_exec.h"
-#include "sensor/kernel/file_change.h"
-#include "sensor/kernel/file_open.h"
 #include "sensor/kernel/host.h"
+#include "sensor/kernel/kernel_impl.h"
 #include "sensor/kernel/libbpf_log.h"
-#include "sensor/kernel/object.h"
-#include "sensor/kernel/rule_loader.h"
-#include "sensor/kernel/sizes.h"
 #include "sensor/util/status.h"
 
 namespace kentry {
 namespace {
 
-using Base = std::unique_ptr<ke_base, Destroy<&ke_base::destroy>>;
-using Names = std::unique_ptr<ke_names, Destroy<&ke_names::destroy>>;
-using Script = std::unique_ptr<ke_script, Destroy<&ke_script::destroy>>;
-
 constexpr std::string_view kInterpreters = "process.interpreters";
-constexpr std::string_view kDerivedCost =
-    "an interpreter's option can't be told from an interpreter";
+constexpr char kScriptName[] = "fentry bprm_change_interp";
+constexpr char kDerivedName[] = "derived from argv";
+constexpr char kNotNeeded[] = "not needed: a better one is in use";
+constexpr char kDerivedCost[] = "an interpreter's option can't be told from an interpreter";
 
 constexpr std::array<std::string_view, KE_SITE_MAX> kSiteNames = {
     "ring_lookup",      "leader_table_full",  "leader_unknown",
@@ -67,71 +58,6 @@ std::string_view SiteName(int site) {
   return name.empty() ? "reserved" : name;
 }
 
-class Kernel::Impl {
- public:
-  ~Impl() {
-    if (stats_ != nullptr) munmap(stats_, stats_bytes_);
-    if (reader_ != nullptr) munmap(reader_, static_cast<size_t>(getpagesize()));
-  }
-
-  absl::Status Load(const KernelOptions& options);
-  absl::Status Attach();
-  void Detach() {
-    links_.clear();
-    failed_exec_.Detach();
-    file_open_.Detach();
-    file_change_.Detach();
-    exec_check_.Detach();
-  }
-  absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
-  std::vector<ProgramInfo> Programs() const;
-  uint64_t Missed(ke_type type) const;
-  KernelMemory Memory() const;
-
-  int cpus_ = 0;
-  RingSizes sizes_;
-  std::unique_ptr<RingReader> rings_;
-  ke_cpu_stats* stats_ = nullptr;
-  size_t stats_bytes_ = 0;
-  ke_reader* reader_ = nullptr;
-  std::vector<Backend> backends_;  // but those of failed_exec_, file_open_ and exec_check_
-  RuleLoader rules_;
-  std::vector<Backend> Backends() const;
-  absl::Status PrepareRules(const RuleTables& tables);
-  absl::Status PendProcesses(std::span<const std::pair<uint32_t, ke_pending>> processes);
-  absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> OwnFiles();
-  absl::Status ReadIterator(bpf_program* program,
-                            absl::FunctionRef<void(std::span<const uint8_t>)> sink);
-
- private:
-  absl::Status OpenBase(const KernelOptions& options, const KernelSymbols& symbols);
-  absl::Status LoadBase(const KernelOptions& options);
-  absl::Status MakeRings();
-  absl::Status MapShared();
-  void LoadScript();
-  absl::Status WatchNames();
-  void GiveUp(std::string_view feature, const absl::Status& why);
-  void AttachScript();
-  bool HasFunction(const char* name) const {
-    return btf__find_by_name_kind(btf_.get(), name, BTF_KIND_FUNC) > 0;
-  }
-  std::vector<const bpf_object*> Objects() const;
-
-  std::unique_ptr<btf, Destroy<&btf__free>> btf_;  // the kernel's types and functions
-  Base base_;
-  Script script_;
-  FailedExec failed_exec_;
-  FileOpen file_open_;
-  ExecCheck exec_check_;
-  FileChange file_change_;
-  Names names_;               // attached with the first hook on files
-  std::vector<Fd> ring_fds_;  // bulk of each CPU, then priority of each CPU
-  std::vector<Link> links_;
-  std::function<void(ke_open*)> configure_open_;
-  std::function<void(ke_change*)> configure_change_;
-  std::function<void(ke_exec_check*)> configure_check_;
-};
-
 absl::Status Kernel::Impl::Load(const KernelOptions& options) {
   RETURN_IF_ERROR(CheckHost());
   RaiseMemlock();
@@ -147,14 +73,18 @@ absl::Status Kernel::Impl::Load(const KernelOptions& options) {
   RETURN_IF_ERROR(LoadBase(options));
   RETURN_IF_ERROR(MakeRings());
   RETURN_IF_ERROR(MapShared());
-  LoadScript();
-  failed_exec_.Load(base_->obj, [this](const char* name) { return HasFunction(name); });
-  return rules_.Attach(base_->obj);
+  RETURN_IF_ERROR(MapNotes());
+  if (!Adopting() || !pins_->Has(kScriptGroup)) LoadScript();
+  if (!Adopting() || !pins_->Has(kFailedGroup)) {
+    failed_exec_.Load(base_->obj, [this](const char* name) { return HasFunction(name); });
+  }
+  RETURN_IF_ERROR(rules_.Attach(base_->obj));
+  return pins_ ? AdoptHooks() : absl::OkStatus();
 }
 
 // Opens the base object and sets its switches.
 absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const KernelSymbols& symbols) {
-  base_ = Base(ke_base::open());
+  base_.reset(ke_base::open());
   if (base_ == nullptr) return ErrnoError(errno, "open the base BPF object");
   const auto configure = [=, this](auto* rodata) {
     rodata->ke_cfg_wake_bytes = sizes_.bulk / 4;
@@ -164,7 +94,6 @@ absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const KernelSy
     rodata->ke_cfg_rename_lock = symbols.rename_lock;
     rodata->ke_cfg_mount_lock = symbols.mount_lock;
     rodata->ke_cfg_init_nsproxy = symbols.init_nsproxy;
-    rodata->ke_cfg_self = static_cast<uint32_t>(getpid());
   };
   configure(base_->rodata);
   configure_open_ = [configure](ke_open* object) { configure(object->rodata); };
@@ -190,6 +119,13 @@ absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
   LibbpfLog log;
   const KernelSymbols symbols = FindKernelSymbols();
   RETURN_IF_ERROR(OpenBase(options, symbols));
+  RETURN_IF_ERROR(ChoosePins(options));
+  if (Adopting()) {
+    RETURN_IF_ERROR(pins_->ReuseMaps(base_->obj));
+    LoadNothingBut(
+        {base_->progs.existing__iter, base_->progs.procs__iter, base_->progs.idents__iter},
+        base_->obj);
+  }
   const int err = ke_base::load(base_.get());
   if (err != 0) {
     const std::string why =
@@ -197,6 +133,7 @@ absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
     if (err == -EPERM) return absl::PermissionDeniedError(why);
     return absl::FailedPreconditionError(why);
   }
+  if (pins_ && !Adopting()) RETURN_IF_ERROR(pins_->PinMaps(base_->obj));
   for (const char* name : {"process.exec", "process.fork", "process.exit", "cgroup.change"}) {
     backends_.push_back(
         {.feature = name, .name = "raw tracepoint (BTF)", .available = true, .chosen = true});
@@ -213,24 +150,30 @@ absl::Status Kernel::Impl::LoadBase(const KernelOptions& options) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Fd> Kernel::Impl::MakeRing(bool prio, uint32_t cpu) {
+  const bpf_map* outer = prio ? base_->maps.ke_rings_prio : base_->maps.ke_rings_bulk;
+  const uint32_t bytes = prio ? sizes_.prio : sizes_.bulk;
+  if (Adopting()) return InnerMap(bpf_map__fd(outer), cpu);
+  Fd ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, prio ? "ke_ring_prio" : "ke_ring_bulk", 0, 0, bytes,
+                         nullptr));
+  if (!ring.valid()) {
+    return ErrnoError(errno, fmt::format("make a ring of {} bytes for cpu {}", bytes, cpu));
+  }
+  const int fd = ring.get();
+  if (bpf_map_update_elem(bpf_map__fd(outer), &cpu, &fd, BPF_ANY) != 0) {
+    return ErrnoError(errno, "put a ring into its map");
+  }
+  return ring;
+}
+
 absl::Status Kernel::Impl::MakeRings() {
   std::vector<int> fds;
   std::vector<uint32_t> sizes;
   for (const bool prio : {false, true}) {
-    const bpf_map* outer = prio ? base_->maps.ke_rings_prio : base_->maps.ke_rings_bulk;
-    const uint32_t bytes = prio ? sizes_.prio : sizes_.bulk;
     for (uint32_t cpu = 0; cpu < static_cast<uint32_t>(cpus_); ++cpu) {
-      const Fd& ring = ring_fds_.emplace_back(bpf_map_create(
-          BPF_MAP_TYPE_RINGBUF, prio ? "ke_ring_prio" : "ke_ring_bulk", 0, 0, bytes, nullptr));
-      if (!ring.valid()) {
-        return ErrnoError(errno, fmt::format("make a ring of {} bytes for cpu {}", bytes, cpu));
-      }
-      const int fd = ring.get();
-      if (bpf_map_update_elem(bpf_map__fd(outer), &cpu, &fd, BPF_ANY) != 0) {
-        return ErrnoError(errno, "put a ring into its map");
-      }
-      fds.push_back(fd);
-      sizes.push_back(bytes);
+      ASSIGN_OR_RETURN(Fd ring, MakeRing(prio, cpu));
+      fds.push_back(ring_fds_.emplace_back(std::move(ring)).get());
+      sizes.push_back(prio ? sizes_.prio : sizes_.bulk);
     }
   }
   const size_t page = static_cast<size_t>(getpagesize());
@@ -252,22 +195,30 @@ absl::Status Kernel::Impl::MapShared() {
   return absl::OkStatus();
 }
 
+// The rows for `kentry probe`, when the hook on interpreters is there.
+void Kernel::Impl::ScriptIsThere() {
+  backends_.push_back({.feature = std::string(kInterpreters),
+                       .name = kScriptName,
+                       .available = true,
+                       .chosen = true});
+  backends_.push_back({.feature = std::string(kInterpreters),
+                       .name = kDerivedName,
+                       .available = true,
+                       .reason = kNotNeeded});
+}
+
 void Kernel::Impl::LoadScript() {
-  Backend fentry{.feature = std::string(kInterpreters), .name = "fentry bprm_change_interp"};
-  Backend derived{
-      .feature = std::string(kInterpreters), .name = "derived from argv", .available = true};
-  script_ = Script(ke_script::open());
+  Backend fentry{.feature = std::string(kInterpreters), .name = kScriptName};
+  script_.reset(ke_script::open());
   fentry.reason = script_ ? LoadBeside(base_->obj, script_->obj) : ErrnoText(errno);
-  if (fentry.reason.empty()) {
-    fentry.available = fentry.chosen = true;
-    derived.reason = "not needed: a better one is in use";
-  } else {
-    script_.reset();
-    derived.chosen = true;
-    derived.cost = kDerivedCost;
-  }
+  if (fentry.reason.empty()) return ScriptIsThere();
+  script_.reset();
   backends_.push_back(fentry);
-  backends_.push_back(derived);
+  backends_.push_back({.feature = std::string(kInterpreters),
+                       .name = kDerivedName,
+                       .available = true,
+                       .chosen = true,
+                       .cost = kDerivedCost});
 }
 
 // A kernel may load what it then refuses to attach: the next backend has its turn.
@@ -281,12 +232,12 @@ void Kernel::Impl::GiveUp(std::string_view feature, const absl::Status& why) {
 
 void Kernel::Impl::AttachScript() {
   if (script_ == nullptr) return;
-  absl::StatusOr<Link> link = AttachProgram(script_->progs.chain__fentry, "bprm_change_interp");
-  if (link.ok()) {
-    links_.push_back(*std::move(link));
+  absl::StatusOr<AttachedHook> hook = AttachHook(script_->progs.chain__fentry);
+  if (hook.ok()) {
+    script_hooks_.push_back(*std::move(hook));
     return;
   }
-  GiveUp(kInterpreters, link.status());
+  GiveUp(kInterpreters, hook.status());
   script_.reset();
   for (Backend& backend : backends_) {
     if (backend.feature != kInterpreters || !backend.available) continue;
@@ -302,12 +253,13 @@ absl::Status Kernel::Impl::Attach() {
   for (bpf_program* program :
        {base.cgroup_mkdir__tp_btf, base.cgroup_rmdir__tp_btf, base.cgroup_rename__tp_btf,
         base.cgroup_attach__tp_btf, base.exit__tp_btf, base.exec__tp_btf, base.fork__tp_btf}) {
-    ASSIGN_OR_RETURN(Link link, AttachProgram(program, bpf_program__name(program)));
-    links_.push_back(std::move(link));
+    if (Adopting()) continue;
+    ASSIGN_OR_RETURN(AttachedHook hook, AttachHook(program));
+    hooks_.push_back(std::move(hook));
   }
   failed_exec_.Attach(base_->obj, [this](const char* name) { return HasFunction(name); });
   btf_.reset();  // megabytes, not needed any more
-  return absl::OkStatus();
+  return PinHooks();
 }
 
 absl::Status Kernel::Impl::ReadIterator(bpf_program* program,
@@ -341,7 +293,16 @@ absl::Status Kernel::Impl::ReadIterator(bpf_program* program,
 }
 
 absl::Status Kernel::Impl::ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink) {
-  return ReadIterator(base_->progs.existing__iter, sink);
+  return ReadIterator(base_->progs.existing__iter, [&](std::span<const uint8_t> record) {
+    ke_process process;
+    if (record.size() >= sizeof(process)) {
+      std::memcpy(&process, record.data(), sizeof(process));
+      if (process.tgid == static_cast<uint32_t>(getpid())) {
+        rules_.SetSelf(process.tgid, process.start_ns);
+      }
+    }
+    sink(record);
+  });
 }
 
 absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> Kernel::Impl::OwnFiles() {
@@ -357,17 +318,17 @@ absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> Kernel::Impl::Own
 }
 
 absl::Status Kernel::Impl::WatchNames() {
-  if (names_ != nullptr) return absl::OkStatus();
+  if (!names_hooks_.empty()) return absl::OkStatus();
   Names names(ke_names::open());
   const std::string why = names ? LoadBeside(base_->obj, names->obj) : ErrnoText(errno);
   if (!why.empty()) return absl::FailedPreconditionError(fmt::format("names of files: {}", why));
   auto& progs = names->progs;
   for (bpf_program* program : {progs.rename__fentry, progs.unlink__fentry, progs.rmdir__fentry}) {
-    ASSIGN_OR_RETURN(Link link, AttachProgram(program, bpf_program__name(program)));
-    links_.push_back(std::move(link));
+    ASSIGN_OR_RETURN(AttachedHook hook, AttachHook(program));
+    names_hooks_.push_back(std::move(hook));
   }
   names_ = std::move(names);
-  return absl::OkStatus();
+  return pins_ ? pins_->PinHooks(kNamesGroup, names_hooks_) : absl::OkStatus();
 }
 
 absl::Status Kernel::Impl::PrepareRules(const RuleTables& tables) {
@@ -427,44 +388,54 @@ std::vector<const bpf_object*> Kernel::Impl::Objects() const {
 
 std::vector<ProgramInfo> Kernel::Impl::Programs() const {
   std::vector<ProgramInfo> programs;
+  const auto add = [&programs](const std::string& name, int fd) {
+    bpf_prog_info info{};
+    uint32_t len = sizeof(info);
+    if (bpf_obj_get_info_by_fd(fd, &info, &len) != 0) return;
+    for (const ProgramInfo& known : programs) {
+      if (known.id == info.id) return;
+    }
+    programs.push_back({.name = name,
+                        .id = info.id,
+                        .verified_insns = info.verified_insns,
+                        .recursion_misses = info.recursion_misses});
+  };
   for (const bpf_object* object : Objects()) {
     bpf_program* program = nullptr;
-    bpf_object__for_each_program(program, object) {
-      bpf_prog_info info{};
-      uint32_t len = sizeof(info);
-      if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) != 0) continue;
-      programs.push_back({.name = bpf_program__name(program),
-                          .id = info.id,
-                          .verified_insns = info.verified_insns,
-                          .recursion_misses = info.recursion_misses});
-    }
+    bpf_object__for_each_program(program, object)
+        add(bpf_program__name(program), bpf_program__fd(program));
+  }
+  // Those that were adopted are in no object.
+  for (const auto* hooks : {&hooks_, &script_hooks_, &failed_exec_.hooks(), &file_open_.hooks()}) {
+    for (const AttachedHook& hook : *hooks) add(hook.program, hook.fd.get());
   }
   return programs;
 }
 
-uint64_t Kernel::Impl::Missed(ke_type type) const {
-  const auto misses = RecursionMisses;
-  const auto& base = base_->progs;
+uint64_t Kernel::Impl::MissedBy(std::initializer_list<std::string_view> programs) const {
   uint64_t missed = 0;
+  for (const AttachedHook& hook : hooks_) {
+    if (std::find(programs.begin(), programs.end(), hook.program) != programs.end()) {
+      missed += RecursionMisses(hook.fd.get());
+    }
+  }
+  return missed;
+}
+
+uint64_t Kernel::Impl::Missed(ke_type type) const {
   switch (type) {
     case KE_EXEC:
-      return misses(base.exec__tp_btf);
+      return MissedBy({"exec__tp_btf"});
     case KE_FORK:
-      return misses(base.fork__tp_btf);
+      return MissedBy({"fork__tp_btf"});
     case KE_EXIT:
-      return misses(base.exit__tp_btf);
+      return MissedBy({"exit__tp_btf"});
     case KE_CGROUP:
-      return misses(base.cgroup_mkdir__tp_btf) + misses(base.cgroup_rmdir__tp_btf) +
-             misses(base.cgroup_rename__tp_btf);
+      return MissedBy({"cgroup_mkdir__tp_btf", "cgroup_rmdir__tp_btf", "cgroup_rename__tp_btf"});
     case KE_CGROUP_MOVE:
-      return misses(base.cgroup_attach__tp_btf);
-    case KE_EXEC_FAILED: {
-      const bpf_object* object = failed_exec_.object();
-      bpf_program* program = nullptr;
-      if (object == nullptr) return 0;
-      bpf_object__for_each_program(program, object) missed += misses(program);
-      return missed;
-    }
+      return MissedBy({"cgroup_attach__tp_btf"});
+    case KE_EXEC_FAILED:
+      return RecursionMisses(failed_exec_.hooks());
     case KE_FILE_OPEN:
       return file_open_.Missed();
     case KE_EXEC_DENIED:

@@ -3,6 +3,7 @@
 #define KENTRY_SENSOR_KERNEL_KERNEL_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "bpf/abi/maps.h"
+#include "sensor/kernel/other_rings.h"
 #include "sensor/kernel/ring_reader.h"
 #include "sensor/kernel/rule_loader.h"
 
@@ -25,6 +27,8 @@ struct KernelOptions {
   int cgroup_hierarchy = 0;      // 0 = the v2 hierarchy
   bool environment = true;       // send the environment along with an exec
   uint32_t processes = 32768;    // living processes that rules can remember something of
+  bool pin = false;              // hooks, maps and rules outlive the process; the next one adopts
+  std::string version;           // for people who look at the pins
 };
 
 // One way of seeing one thing, and what this kernel makes of it.
@@ -50,8 +54,14 @@ struct KernelMemory {
   uint64_t ring_bytes = 0;  // data pages of the rings
 };
 
-// The loaded BPF side. Hooks are detached and maps freed when it goes, unless noted. One thread,
-// except stats(), which any may read.
+// What the reader has accounted for, of a CPU and class: the next reader goes on from here.
+struct ReaderNote {
+  uint64_t last = 0;  // highest sequence number that came or was given up
+  uint64_t lost = 0;  // of them: given up
+};
+
+// The loaded BPF side. Hooks are detached and maps freed when it goes, unless they are pinned. One
+// thread, except stats(), which any may read.
 class Kernel {
  public:
   // Loads the objects that this kernel takes, best backend first; nothing is attached yet.
@@ -67,7 +77,26 @@ class Kernel {
   // Detaches every hook; what is in the rings stays readable, counters stop.
   void Detach();
 
-  // Reads every process that exists, as KE_EXISTING records.
+  // With KernelOptions::pin. The pins of a process before this one, of the same build and options,
+  // were taken over: its hooks go on, its rules are in force, the rings hold what it did not read.
+  bool adopted() const;
+  bool pinned() const;
+  // Pins of other builds or options, whose hooks go on beside these. FromOthers ends that; to be
+  // called with the rules in force.
+  bool has_others() const;
+  // What is pinned is complete from now on; before it, it is removed by the next start.
+  absl::Status Publish();
+  // Removes the pins of others, and hands on what their hooks had to tell; see OtherRings.
+  absl::Status FromOthers(absl::FunctionRef<void(OtherRings*)> sink);
+  // Keeps the text with the epoch that is prepared, for who adopts it; texts of epochs before
+  // `oldest` go. Nothing without pins.
+  absl::Status KeepRules(std::string_view text, uint32_t oldest);
+  std::map<uint32_t, std::string> KeptRules() const;
+  // Of each class, shared with who adopts; nullptr without pins. `cpu` = cpu_count(): what hooks
+  // missed, in `lost`.
+  ReaderNote* notes(int cpu);
+
+  // Reads every process that exists, as KE_EXISTING records. From then on this process is exempt.
   absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
 
   RingReader& rings();

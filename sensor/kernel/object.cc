@@ -2,6 +2,7 @@
 #include "sensor/kernel/object.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,6 +13,27 @@
 #include "sensor/util/status.h"
 
 namespace kentry {
+
+void Fingerprint::Add(const void* bytes, size_t size) {
+  const auto* at = static_cast<const uint8_t*>(bytes);
+  for (size_t i = 0; i < size; ++i) value_ = (value_ ^ at[i]) * 0x100000001b3;
+}
+
+absl::StatusOr<Fd> InnerMap(int outer, uint32_t key) {
+  uint32_t id = 0;
+  if (bpf_map_lookup_elem(outer, &key, &id) != 0) return ErrnoError(errno, "look for a map");
+  Fd fd(bpf_map_get_fd_by_id(id));
+  if (!fd.valid()) return ErrnoError(errno, fmt::format("open map {}", id));
+  return fd;
+}
+
+void LoadNothingBut(std::initializer_list<const bpf_program*> programs, bpf_object* object) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    const bool wanted = std::find(programs.begin(), programs.end(), program) != programs.end();
+    bpf_program__set_autoload(program, wanted);
+  }
+}
 
 std::string ErrnoText(int err) { return std::strerror(err < 0 ? -err : err); }
 
@@ -46,11 +68,32 @@ absl::StatusOr<Link> AttachProgram(bpf_program* program, std::string_view what) 
   return link;
 }
 
-uint64_t RecursionMisses(const bpf_program* program) {
+absl::StatusOr<AttachedHook> AttachHook(bpf_program* program) {
+  AttachedHook hook{.program = bpf_program__name(program), .link = nullptr, .fd = Fd()};
+  ASSIGN_OR_RETURN(hook.link, AttachProgram(program, hook.program));
+  hook.fd = ProgramFd(program);
+  return hook;
+}
+
+Fd ProgramFd(const bpf_program* program) {
+  return Fd(fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0));
+}
+
+void Release(std::vector<AttachedHook>* hooks) {
+  for (AttachedHook& hook : *hooks) hook.link.reset();
+}
+
+uint64_t RecursionMisses(int program) {
   bpf_prog_info info{};
   uint32_t len = sizeof(info);
-  if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) != 0) return 0;
+  if (bpf_obj_get_info_by_fd(program, &info, &len) != 0) return 0;
   return info.recursion_misses;
+}
+
+uint64_t RecursionMisses(std::span<const AttachedHook> hooks) {
+  uint64_t misses = 0;
+  for (const AttachedHook& hook : hooks) misses += RecursionMisses(hook.fd.get());
+  return misses;
 }
 
 }  // namespace kentry

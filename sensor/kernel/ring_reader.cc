@@ -142,6 +142,27 @@ uint64_t RingReader::Drain(uint64_t until_ns, Sink sink) {
   return count;
 }
 
+uint64_t RingReader::Peek(Sink sink) const {
+  uint64_t count = 0;
+  for (const Ring& ring : rings_) {
+    const uint64_t limit = LoadAcquire(ring.producer);
+    uint64_t pos = ring.pos;
+    while (pos < limit) {
+      const uint8_t* at = ring.data + (pos & ring.mask);
+      const uint32_t word =
+          __atomic_load_n(reinterpret_cast<const uint32_t*>(at), __ATOMIC_ACQUIRE);
+      if ((word & BPF_RINGBUF_BUSY_BIT) != 0) break;
+      const uint32_t len = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+      if ((word & BPF_RINGBUF_DISCARD_BIT) == 0 && len >= sizeof(ke_hdr)) {
+        sink({at + BPF_RINGBUF_HDR_SZ, len});
+        ++count;
+      }
+      pos += RecordSpan(len);
+    }
+  }
+  return count;
+}
+
 void RingReader::Wait(int timeout_ms, bool idle) {
   ++stats_.polls;
   __atomic_store_n(&shared_->state, idle ? KE_READER_IDLE : KE_READER_POLLING, __ATOMIC_SEQ_CST);

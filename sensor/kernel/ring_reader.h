@@ -44,6 +44,10 @@ class RingReader {
   // Returns the number of records.
   uint64_t Drain(uint64_t until_ns, Sink sink);
 
+  // Shows every committed record, of each ring in its order, and leaves them there. Returns how
+  // many.
+  uint64_t Peek(Sink sink) const;
+
   // Sleeps until `timeout_ms` is over, `wake_fd` is readable or a producer wakes the reader: with
   // `idle` any record does, else only a priority record or a ring a quarter full.
   void Wait(int timeout_ms, bool idle);

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "fmt/format.h"
+#include "sensor/kernel/object.h"
 #include "sensor/util/status.h"
 
 namespace kentry {
@@ -95,7 +96,44 @@ absl::Status RuleLoader::Attach(const bpf_object* object) {
                   Outer("ke_r_control"), 0);
   if (at == MAP_FAILED) return ErrnoError(errno, "map the rules' switch");
   control_ = static_cast<ke_rule_control*>(at);
+  return Resume();
+}
+
+// Goes on where another process ended, maybe in the middle of Prepare or Commit: the stamp says
+// what is in force.
+absl::Status RuleLoader::Resume() {
+  const uint64_t stamp = std::atomic_ref(control_->stamp).load(std::memory_order_acquire);
+  epoch_ = next_ = KE_STAMP_EPOCH(stamp);
+  used_ = std::max({epoch_, control_->next, control_->used});
+  if (used_ == 0) return absl::OkStatus();
+  version_ = static_cast<uint32_t>(stamp >> 8) & kVersionMask;
+  flags_ = static_cast<uint8_t>(stamp);
+  std::atomic_ref(control_->next).store(epoch_, std::memory_order_release);
+  Slot& slot = slots_[epoch_ & 1];
+  const uint32_t at = epoch_ & 1;
+  const uint32_t other = at ^ 1;
+  for (const TableShape& shape : kShapes) {
+    if (epoch_ == 0) break;
+    ASSIGN_OR_RETURN(Fd inner, InnerMap(Outer(shape.name), at));
+    slot.inner.emplace_back(Outer(shape.name), std::move(inner));
+  }
+  // As in Commit: nobody reads the other slot after it.
+  RETURN_IF_ERROR(Install(at, slot));
+  for (const TableShape& shape : kShapes) (void)bpf_map_delete_elem(Outer(shape.name), &other);
+  if (epoch_ != 0) Touch();
   return absl::OkStatus();
+}
+
+// For the other slot than the one in force. A number that was prepared and given up is not taken
+// again: what execs and forks wrote for it would be taken for true.
+uint32_t RuleLoader::UnusedEpoch() const {
+  const uint32_t next = used_ + 1;
+  return (next & 1) == (epoch_ & 1) ? next + 1 : next;
+}
+
+void RuleLoader::ComeAfter(const ke_rule_control& other) {
+  used_ = std::max({used_, KE_STAMP_EPOCH(other.stamp), other.next, other.used});
+  if (other.paused != 0) SetPaused(true);
 }
 
 int RuleLoader::Outer(const char* name) const {
@@ -110,14 +148,14 @@ int RuleLoader::Inner(const char* name) {
   return -1;
 }
 
-absl::Status RuleLoader::Fill(Slot* slot, const RuleTables& tables) {
+absl::Status RuleLoader::Fill(uint32_t epoch, Slot* slot, const RuleTables& tables) {
   const auto keep = [&](const char* name, absl::StatusOr<Fd> made) {
     if (!made.ok()) return made.status();
     slot->inner.emplace_back(Outer(name), *std::move(made));
     return absl::OkStatus();
   };
   ke_rule_config config = tables.config;
-  config.epoch = epoch_ + 1;
+  config.epoch = epoch;
   RETURN_IF_ERROR(keep("ke_r_config", MakeArray("ke_r_config", std::vector{config})));
   RETURN_IF_ERROR(keep("ke_r_index", MakeArray("ke_r_index", tables.index)));
   RETURN_IF_ERROR(keep("ke_r_rows", MakeArray("ke_r_rows", tables.rows)));
@@ -144,8 +182,10 @@ absl::Status RuleLoader::Install(uint32_t at, const Slot& slot) {
 
 absl::Status RuleLoader::Prepare(const RuleTables& tables) {
   Slot slot;
-  RETURN_IF_ERROR(Fill(&slot, tables));
-  const uint32_t next = epoch_ + 1;
+  const uint32_t next = UnusedEpoch();
+  RETURN_IF_ERROR(Fill(next, &slot, tables));
+  used_ = next;
+  std::atomic_ref(control_->used).store(used_, std::memory_order_release);
   RETURN_IF_ERROR(Install(next & 1, slot));
   slots_[next & 1] = std::move(slot);
   next_ = next;
@@ -239,6 +279,15 @@ void RuleLoader::Touch() {
 
 void RuleLoader::LetOpensBeDenied() {
   std::atomic_ref(control_->may_deny).store(1, std::memory_order_release);
+}
+
+void RuleLoader::SetSelf(uint32_t tgid, uint64_t start_ns) {
+  std::atomic_ref(control_->self_start_ns).store(start_ns, std::memory_order_release);
+  std::atomic_ref(control_->self).store(tgid, std::memory_order_release);
+}
+
+void RuleLoader::SetPaused(bool paused) {
+  std::atomic_ref(control_->paused).store(paused ? 1 : 0, std::memory_order_release);
 }
 
 }  // namespace kentry

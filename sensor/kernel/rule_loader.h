@@ -25,7 +25,8 @@ class RuleLoader {
   RuleLoader(const RuleLoader&) = delete;
   RuleLoader& operator=(const RuleLoader&) = delete;
 
-  // `object` has the outer maps (bpf/lib/rules.h) and outlives the loader.
+  // `object` has the outer maps (bpf/lib/rules.h) and outlives the loader. Rules that another
+  // process left in force stay so; what it was preparing is forgotten.
   absl::Status Attach(const bpf_object* object);
 
   // Fills the idle slot; execs and forks write ids for it from then on. On an error nothing has
@@ -50,6 +51,13 @@ class RuleLoader {
   void Touch();
   // From now on opens are judged by the hook that may refuse them.
   void LetOpensBeDenied();
+  // This process: it is not judged.
+  void SetSelf(uint32_t tgid, uint64_t start_ns);
+  // Hooks only say what they would do.
+  void SetPaused(bool paused);
+  bool paused() const { return control_->paused != 0; }
+  // Epochs that were used elsewhere are not used again; paused there is paused here.
+  void ComeAfter(const ke_rule_control& other);
 
  private:
   struct Slot {
@@ -58,15 +66,18 @@ class RuleLoader {
   int Outer(const char* name) const;
   // The inner map of `name` in the epoch that is changed.
   int Inner(const char* name);
-  absl::Status Fill(Slot* slot, const RuleTables& tables);
+  absl::Status Fill(uint32_t epoch, Slot* slot, const RuleTables& tables);
   absl::Status Install(uint32_t at, const Slot& slot);
   void Stamp();
+  absl::Status Resume();
+  uint32_t UnusedEpoch() const;
 
   const bpf_object* object_ = nullptr;
   ke_rule_control* control_ = nullptr;
   Slot slots_[2];
   uint32_t epoch_ = 0;
   uint32_t next_ = 0;
+  uint32_t used_ = 0;  // the highest one there ever was
   uint32_t version_ = 0;
   uint8_t flags_ = 0;       // KE_STAMP_* of the epoch in force
   uint8_t next_flags_ = 0;  // of the one prepared

@@ -29,6 +29,18 @@ void Accounting::OnRecord(const ke_hdr& hdr) {
   if (above.first <= above.last) state.gaps.insert(next, above);
 }
 
+uint64_t Accounting::Resume(uint32_t cpu, uint16_t type, const Noted& noted,
+                            const ke_counts& counts, uint64_t waiting) {
+  State& state = At(cpu, type);
+  const uint64_t untold = counts.lost - noted.lost;
+  const uint64_t open = counts.seq - noted.last;
+  const uint64_t taken = open > waiting + untold ? open - waiting - untold : 0;
+  state.last = noted.last + taken;
+  state.lost = noted.lost;
+  state.delivered = state.last - state.lost;
+  return taken;
+}
+
 void Accounting::Reconcile(uint32_t cpu, uint16_t type, const ke_counts& counts, Report report) {
   State& state = At(cpu, type);
   if (counts.lost == state.lost) return;

@@ -20,6 +20,12 @@ struct LostRange {
   uint64_t count() const { return last - first + 1; }
 };
 
+// How far a reader has come.
+struct Noted {
+  uint64_t last = 0;  // highest number that came or was given up, with all below it
+  uint64_t lost = 0;  // of them: given up
+};
+
 struct ClassTotals {
   uint64_t attempted = 0;  // runs of the hook, those that the kernel skipped not among them
   uint64_t missed = 0;     // runs that the kernel skipped
@@ -40,6 +46,17 @@ class Accounting {
 
   // A record was read. Out-of-sequence ones are taken back from the gaps.
   void OnRecord(const ke_hdr& hdr);
+
+  // A reader before this one noted `last` and `lost` for the class. `waiting`: records in the rings
+  // now with a higher number, `counts` the kernel's counters before they were counted. The returned
+  // numbers, right behind `last`, were taken by that reader, which then ended without noting it.
+  uint64_t Resume(uint32_t cpu, uint16_t type, const Noted& noted, const ke_counts& counts,
+                  uint64_t waiting);
+  // For the next reader.
+  Noted Note(uint32_t cpu, uint16_t type) const {
+    const State& state = states_[cpu * KE_TYPE_MAX + type];
+    return {state.gaps.empty() ? state.last : state.gaps.front().first - 1, state.lost};
+  }
 
   using Report = absl::FunctionRef<void(const LostRange&)>;
   // `stats`: a copy of one CPU's counters taken before the rings were last drained. Calls `report`

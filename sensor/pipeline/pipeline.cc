@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "fmt/format.h"
+#include "sensor/pipeline/loss_reasons.h"
 #include "sensor/pipeline/proc_files.h"
 #include "sensor/pipeline/verdict.h"
 #include "sensor/util/clock.h"
@@ -25,10 +26,6 @@ constexpr int kShortestWaitMs = 10;
 constexpr int kLongestWaitMs = 250;
 constexpr uint64_t kHousekeepingNs = kSecond;
 constexpr uint64_t kResyncNs = 5 * kSecond;
-// A malformed record has no number that could be trusted.
-constexpr std::string_view kRingFull = "ring_full";
-constexpr std::string_view kHookMissed = "hook_missed";
-constexpr std::string_view kMalformed = "malformed";
 
 std::string_view ClassNameOf(uint16_t type) {
   for (const ClassDef& cls : Classes()) {
@@ -104,6 +101,8 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Start(PipelineOptions option
   RETURN_IF_ERROR(pipeline->kernel_->rings().AddWakeFd(pipeline->wake_.get()));
   RETURN_IF_ERROR(pipeline->ReadBeforeAttach());
   RETURN_IF_ERROR(pipeline->kernel_->Attach());
+  pipeline->AppendSensorEvent(EventClass::kSensorStart);
+  if (pipeline->kernel_->adopted()) pipeline->TakeUp();
   RETURN_IF_ERROR(pipeline->ReadAfterAttach());
   return pipeline;
 }
@@ -120,7 +119,6 @@ absl::Status Pipeline::ReadBeforeAttach() {
 }
 
 absl::Status Pipeline::ReadAfterAttach() {
-  AppendSensorEvent(EventClass::kSensorStart);
   RETURN_IF_ERROR(WalkCgroupMount());
   processes_.StartResync();
   RETURN_IF_ERROR(ReadProcesses(/*pending=*/false));
@@ -178,7 +176,11 @@ void Pipeline::OnRecord(std::span<const uint8_t> record) {
   }
   const ke_hdr& hdr = RecordHeader(record);
   accounting_.OnRecord(hdr);
-  switch (static_cast<ke_type>(hdr.type)) {
+  if (hdr.ktime_ns > told_by_others_ns_ || hdr.epoch != 0) Handle(record);
+}
+
+void Pipeline::Handle(std::span<const uint8_t> record) {
+  switch (static_cast<ke_type>(RecordHeader(record).type)) {
     case KE_EXEC:
       return Emit(EventClass::kProcessExec, record, processes_.OnExec(record));
     case KE_FORK:
@@ -203,7 +205,7 @@ void Pipeline::OnRecord(std::span<const uint8_t> record) {
     case KE_TYPE_MAX:
       return;
     default:  // the rest are changes of files
-      return OnFile(ChangeClass(hdr.type), record);
+      return OnFile(ChangeClass(RecordHeader(record).type), record);
   }
 }
 
@@ -380,7 +382,7 @@ void Pipeline::AppendSensorEvent(EventClass cls) {
 }
 
 void Pipeline::ReportLoss(const LostRange& range, std::string_view reason) {
-  const bool numbered = reason == kRingFull;
+  const bool numbered = reason == kRingFull || reason == kReaderDied;
   const uint64_t count = range.count();
   stats_.lost += count;
   EventBuilder& event = maker_.Begin(EventClass::kSensorLoss, BootNowNs());
@@ -419,9 +421,12 @@ uint64_t Pipeline::Poll(uint64_t until_ns) {
                           [this](const LostRange& range) { ReportLoss(range, kRingFull); });
   }
   stats_.late = kernel_->rings().stats().out_of_order;
+  WriteNotes();
   journal_.Commit();
   return count;
 }
+
+void Pipeline::Pause(bool paused) { kernel_->rules().SetPaused(paused); }
 
 void Pipeline::Housekeeping(uint64_t now_ns) {
   if (now_ns < next_housekeeping_ns_) return;

@@ -31,7 +31,8 @@ struct PipelineOptions {
   CgroupTable::Options cgroups;
   // Variables for process.env; empty = the environment does not leave the kernel.
   std::vector<std::string> env_names = DefaultEnvNames();
-  std::string version;  // for sensor.start
+  std::string version;    // for sensor.start
+  EngineMaker engine_of;  // for rules that another sensor left in force; see Kernel::adopted
 };
 
 struct PipelineStats {
@@ -71,6 +72,12 @@ class Pipeline {
   // pipeline's thread, through Ask, or when Run is not running. kFailedPrecondition: this kernel
   // can't have one of the classes.
   absl::Status LoadRules(std::unique_ptr<RuleEngine> engine);
+  // With pins: what is loaded, and the rules that were, outlive this process from now on; hooks of
+  // another build are ended, and what they had to tell is told. Once, before Run, with the first
+  // rules in force.
+  absl::Status TakeOver();
+  // Rules only say what they would do, or act again.
+  void Pause(bool paused);
   // The rules in force, or nullptr. Same thread.
   const RuleHost& rules() const { return rules_; }
   RuleHost& rules() { return rules_; }
@@ -95,6 +102,12 @@ class Pipeline {
   // starts between is missed by neither.
   absl::Status ReadBeforeAttach();
   absl::Status ReadAfterAttach();
+  // What another sensor left: its rules, how far it came, what it did not read.
+  void TakeUp();
+  void ResumeAccounting();
+  void WriteNotes();
+  void ReadOthers(OtherRings* rings, uint64_t until_ns);
+  void Handle(std::span<const uint8_t> record);
   absl::Status WalkCgroupMount();
   absl::Status ReadProcesses(bool pending);
   void OnRecord(std::span<const uint8_t> record);
@@ -139,6 +152,7 @@ class Pipeline {
   PipelineStats stats_;
   std::vector<ke_cpu_stats> snapshot_;
   std::array<uint64_t, KE_TYPE_MAX> missed_{};
+  uint64_t told_by_others_ns_ = 0;  // what was not judged before it, another build's hooks told
   uint64_t next_housekeeping_ns_ = 0;
   uint64_t next_resync_ns_ = 0;
   bool resync_processes_ = false;

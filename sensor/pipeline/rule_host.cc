@@ -132,6 +132,31 @@ void RuleHost::Refresh() {
   Count(TellProcesses(*engine));
 }
 
+bool RuleHost::Adopt(uint32_t epoch, std::string_view text, const EngineMaker& make) {
+  absl::StatusOr<KeptRules> kept = ReadKeptRules(text);
+  if (!kept.ok()) return false;
+  mark_places_ = std::move(kept->places);
+  std::unique_ptr<RuleEngine> engine = RestoreEngine(*kept, make);
+  if (engine == nullptr) return false;
+  engines_.push_back({epoch, std::move(engine)});
+  return true;
+}
+
+bool RuleHost::AddOlder(uint32_t epoch, std::string_view text, const EngineMaker& make) {
+  const absl::StatusOr<KeptRules> kept = ReadKeptRules(text);
+  if (!kept.ok()) return false;
+  std::unique_ptr<RuleEngine> engine = RestoreEngine(*kept, make);
+  if (engine == nullptr) return false;
+  engines_.push_front({epoch, std::move(engine)});
+  return true;
+}
+
+absl::Status RuleHost::Keep(const RuleEngine& engine, const MarkPlaces& places) {
+  if (!kernel_.pinned()) return absl::OkStatus();
+  const uint32_t oldest = engines_.empty() ? kernel_.rules().next() : engines_.front().epoch;
+  return kernel_.KeepRules(KeepRules(engine, places), oldest);
+}
+
 absl::Status RuleHost::Fill(RuleEngine* engine) {
   if (engine->compiled().asks_for_cgroups()) TellCgroups(engine);
   files_.Start(engine->compiled());
@@ -143,7 +168,9 @@ absl::Status RuleHost::Load(std::unique_ptr<RuleEngine> engine,
   MarkPlaces places = mark_places_;
   engine->compiled().PlaceMarks(places.Place(engine->compiled().marks()));
   RETURN_IF_ERROR(kernel_.PrepareRules(engine->compiled().tables()));
-  if (absl::Status status = Fill(engine.get()); !status.ok()) {
+  absl::Status status = Fill(engine.get());
+  if (status.ok()) status = Keep(*engine, places);
+  if (!status.ok()) {
     kernel_.rules().Abandon();
     // The files that the rules in force name were given up for those of the others.
     if (RuleEngine* old = current(); old != nullptr) files_.Start(old->compiled());

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "sensor/kernel/kernel.h"
 #include "sensor/pipeline/file_idents.h"
+#include "sensor/pipeline/kept_rules.h"
 #include "sensor/pipeline/rule_engine.h"
 #include "sensor/process/process_table.h"
 #include "sensor/workload/cgroup_table.h"
@@ -32,6 +33,13 @@ class RuleHost {
   // before held back is appended to `suppressed`.
   absl::Status Load(std::unique_ptr<RuleEngine> engine,
                     std::vector<std::pair<std::string, Limiter::Suppressed>>* suppressed);
+
+  // Rules of another sensor, whose text was kept: those in force become current() again, older ones
+  // and those of other builds are there to name rules. False: they can't be restored.
+  bool Adopt(uint32_t epoch, std::string_view text, const EngineMaker& make);
+  bool AddOlder(uint32_t epoch, std::string_view text, const EngineMaker& make);
+  // Nobody is current() then.
+  void ForgetAll() { engines_.clear(); }
 
   // The rules that judged an event of this epoch; nullptr: none did.
   RuleEngine* Find(uint32_t epoch);
@@ -63,6 +71,7 @@ class RuleHost {
     std::unique_ptr<RuleEngine> engine;
   };
   absl::Status Fill(RuleEngine* engine);
+  absl::Status Keep(const RuleEngine& engine, const MarkPlaces& places);
   void TellCgroup(RuleEngine* engine, const Cgroup& cgroup);
   void TellCgroups(RuleEngine* engine);
   void TellCgroupsBelow(RuleEngine* engine, const std::string& path);

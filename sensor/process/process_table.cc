@@ -63,11 +63,14 @@ bool Process::Mark(std::string_view name, uint64_t expires_ns, uint64_t now_ns) 
 
 Process* ProcessTable::OnFork(const ke_fork& rec) {
   const ProcessKey key{rec.tgid, rec.start_ns};
-  if (Process* known = Find(key); known != nullptr) {
+  Process* child = Find(key);
+  if (child != nullptr && !child->pending_existing) {
     ++counters_.duplicates;
     return nullptr;
   }
-  Process* child = Insert(key);
+  // Found by the iterator before its fork was read: that tells more.
+  if (child == nullptr) child = Insert(key);
+  child->pending_existing = false;
   const Process* creator = Find({rec.creator_tgid, rec.creator_start_ns});
   if (creator != nullptr && creator != child) {
     child->image = creator->image;

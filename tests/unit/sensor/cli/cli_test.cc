@@ -43,6 +43,7 @@ class EmptyState : public SensorState {
  public:
   SensorStatus Status() override { return {.version = "test"}; }
   absl::StatusOr<std::string> ReloadRules() override { return std::string("reloaded\n"); }
+  absl::Status SetPaused(bool) override { return absl::OkStatus(); }
   std::vector<ProcessRow> Processes(bool with_exited) override {
     return {{.pid = 1, .args = {with_exited ? "all" : "living"}}};
   }

@@ -217,7 +217,8 @@ TEST(CommandLineTest, UnknownCommandNamesTheNearestOrAll) {
   EXPECT_EQ(Error({"stauts"}), "kentry: unknown command \"stauts\"; did you mean \"status\"?");
   EXPECT_EQ(Error({"frobnicate"}),
             "kentry: unknown command \"frobnicate\"; commands are run, status, ps, probe, "
-            "cleanup, fields, rules check, rules test, rules explain, rules reload, version");
+            "cleanup, fields, rules check, rules test, rules explain, rules reload, "
+            "enforce status, enforce pause, enforce resume, enforce release, version");
   EXPECT_EQ(Error({"help", "rum"}), "kentry: unknown command \"rum\"; did you mean \"run\"?");
   EXPECT_THAT(Error({""}), HasSubstr("unknown command \"\""));
 }
@@ -261,7 +262,7 @@ TEST(CommandLineTest, MissingValueNamesWhatIsMissing) {
 }
 
 TEST(CommandLineTest, FlagWithAValueIsRefused) {
-  EXPECT_EQ(Error({"run", "--quiet=maybe"}), "kentry run: --quiet, --all and --help take no value");
+  EXPECT_EQ(Error({"run", "--quiet=maybe"}), "kentry run: --quiet, --all, --pin and --help take no value");
 }
 
 TEST(CommandLineTest, WrongValueNamesItsOptionAndWhatIsAllowed) {

@@ -123,5 +123,30 @@ TEST_F(AccountingTest, HeadersFromOutsideTheTablesAreIgnored) {
   EXPECT_EQ(accounting_.Totals(KE_EXEC).delivered, 0u);
 }
 
+// 10 numbers were given, 1 of them lost; the reader before had noted 4 and 1 lost; 3 wait.
+TEST_F(AccountingTest, ANextReaderGoesOnAndSaysWhatTheOneBeforeTookUnnoted) {
+  const ke_counts counts{.attempted = 10, .filtered = 0, .seq = 10, .lost = 2};
+  const uint64_t taken = accounting_.Resume(1, KE_EXEC, {.last = 4, .lost = 1}, counts, 3);
+  EXPECT_EQ(taken, 2u);  // 6 are open: 3 wait, 1 is lost
+  for (const uint64_t seq : {8, 9, 10}) Deliver(seq);
+  Reconcile(10, 2);
+  ASSERT_EQ(ranges_.size(), 1u);
+  EXPECT_EQ(ranges_[0].first, 7u);
+  EXPECT_EQ(ranges_[0].last, 7u);
+  EXPECT_EQ(accounting_.Totals(KE_EXEC).delivered + accounting_.Totals(KE_EXEC).lost, 10u);
+}
+
+TEST_F(AccountingTest, ANextReaderAfterAnOrderlyEndFindsNothingTaken) {
+  Accounting before(2);
+  ke_hdr hdr{};
+  hdr.type = KE_EXEC;
+  hdr.cpu = 1;
+  for (hdr.seq = 1; hdr.seq <= 4; ++hdr.seq) before.OnRecord(hdr);
+  const Noted noted = before.Note(1, KE_EXEC);
+  EXPECT_EQ(noted.last, 4u);
+  const ke_counts counts{.attempted = 6, .filtered = 0, .seq = 6, .lost = 0};
+  EXPECT_EQ(accounting_.Resume(1, KE_EXEC, noted, counts, 2), 0u);
+}
+
 }  // namespace
 }  // namespace kentry

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sensor/cli/command_spec.h"
+#include "sensor/util/status.h"
+
+namespace kentry {
+namespace {
+
+template <EnforceOptions::Task kTask>
+absl::StatusOr<Command> Convert(const RawOptions& raw) {
+  EnforceOptions options;
+  options.task = kTask;
+  ASSIGN_OR_RETURN(options.format, ConvertFormat(raw));
+  ASSIGN_OR_RETURN(options.socket_path, ConvertSocket(raw));
+  return Command(std::move(options));
+}
+
+void DeclareStatus(CLI::App& app, RawOptions& raw) {
+  DeclareFormat(app, raw, "text or json (default text)");
+  DeclareSocket(app, raw);
+}
+
+}  // namespace
+
+CommandSpec EnforceStatusSpec() {
+  return {.declare = &DeclareStatus, .convert = &Convert<EnforceOptions::Task::kStatus>};
+}
+
+CommandSpec EnforcePauseSpec() {
+  return {.declare = &DeclareSocket, .convert = &Convert<EnforceOptions::Task::kPause>};
+}
+
+CommandSpec EnforceResumeSpec() {
+  return {.declare = &DeclareSocket, .convert = &Convert<EnforceOptions::Task::kResume>};
+}
+
+CommandSpec EnforceReleaseSpec() {
+  return {.declare = [](CLI::App&, RawOptions&) {},
+          .convert = &Convert<EnforceOptions::Task::kRelease>};
+}
+
+}  // namespace kentry

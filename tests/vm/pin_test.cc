@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `kentry run --pin` leaves in the kernel stays in force however the daemon ends, and the next
+// one goes on where it ended. The program itself is run, and killed.
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "fmt/format.h"
+#include "sensor/kernel/pinned.h"
+#include "tests/vm/live_sensor.h"
+#include "tests/vm/open_ways.h"
+#include "tests/vm/raw_sensor.h"
+
+namespace kentry::vm {
+namespace {
+
+constexpr char kKentry[] = "/bin/kentry";
+constexpr char kPins[] = "/sys/fs/bpf/kentry";
+
+size_t CountOf(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+std::vector<std::string> LinesWith(const std::string& text, const std::string& part) {
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = text.substr(at, end - at);
+    if (line.find(part) != std::string::npos) lines.push_back(line);
+    at = end + 1;
+  }
+  return lines;
+}
+
+class PinTest : public OwnSensorTest {
+ protected:
+  void SetUp() override {
+    OwnSensorTest::SetUp();
+    if (access(kKentry, X_OK) != 0) GTEST_SKIP() << "no " << kKentry << " in this machine";
+    folder_ = NewFolder();
+    WriteRules("enforce");
+  }
+  void TearDown() override {
+    if (daemon_) EndDaemon(SIGKILL);
+    Kentry({"enforce", "release"});
+    EXPECT_TRUE(Gone(kPins));
+  }
+
+  void WriteRules(const std::string& mode, const std::string& name = "secrets") {
+    WriteFile(folder_ + "/rules.yaml",
+              fmt::format("rule_set: {}\nmode: {}\nrules:\n  - {{name: guarded, on: file.open, "
+                          "when: 'file.path == \"{}\"', then: deny, severity: critical, "
+                          "guard: off}}\n",
+                          name, mode, secret_.path()));
+  }
+  // Starts a daemon that writes into the file `out`, and waits until its rules are in force and its
+  // pins are complete.
+  void StartDaemon(const std::string& out, std::vector<std::string> more = {"--pin"}) {
+    out_ = folder_ + "/" + out;
+    LaunchDaemon(more);
+    const bool up =
+        Until([&] { return Status().find("\"daemon_pid\":0") == std::string::npos && Up(); });
+    ASSERT_TRUE(up) << ReadFile(folder_ + "/log");
+  }
+  void LaunchDaemon(const std::vector<std::string>& more) {
+    std::vector<std::string> args = {
+        "kentry", "run", "--quiet", "--output", out_, "--rules", folder_ + "/rules.yaml"};
+    args.insert(args.end(), {"--socket", folder_ + "/sock"});
+    args.insert(args.end(), more.begin(), more.end());
+    daemon_ = std::make_unique<Child>([&]() -> int {
+      const Fd log(open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600));
+      Must(dup2(log.get(), STDERR_FILENO), "dup2");
+      Exec({.path = kKentry, .args = args});
+    });
+  }
+  // The daemon answers: it does last of all.
+  bool Up() { return Kentry({"status", "--socket", folder_ + "/sock"}) == 0; }
+  int EndDaemon(int signal) {
+    kill(daemon_->pid(), signal);
+    const int status = daemon_->Finish();
+    daemon_.reset();
+    return status;
+  }
+  // Exit code of `kentry ARGS`; what it wrote is in answer_.
+  int Kentry(std::vector<std::string> args) {
+    const std::string out = folder_ + "/answer";
+    args.insert(args.begin(), "kentry");
+    Child child([&]() -> int {
+      const Fd fd(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
+      Must(dup2(fd.get(), STDOUT_FILENO), "dup2");
+      Must(dup2(fd.get(), STDERR_FILENO), "dup2");
+      Exec({.path = kKentry, .args = args});
+    });
+    const int status = child.Finish();
+    answer_ = ReadFile(out);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  std::string Status() {
+    Kentry({"enforce", "status", "-o", "json", "--socket", folder_ + "/sock"});
+    return answer_;
+  }
+  int Open() {
+    Child child([&] { return OpenAndClose(secret_.path()); });
+    return WEXITSTATUS(child.Finish());
+  }
+  bool Until(const std::function<bool()>& done) {
+    const absl::Time deadline = absl::Now() + kPatience;
+    while (absl::Now() < deadline) {
+      if (done()) return true;
+      usleep(20'000);
+    }
+    return false;
+  }
+  // As if another build had left the pins.
+  void ChangeIdentity(const std::function<void(PinIdentity*)>& change) {
+    absl::StatusOr<Fd> map = OpenPinned(std::string(kPins) + "/g1/identity");
+    ASSERT_TRUE(map.ok()) << map.status();
+    PinIdentity identity;
+    const uint32_t zero = 0;
+    ASSERT_EQ(bpf_map_lookup_elem(map->get(), &zero, &identity), 0);
+    change(&identity);
+    ASSERT_EQ(bpf_map_update_elem(map->get(), &zero, &identity, BPF_ANY), 0);
+  }
+  static bool Gone(const std::string& path) { return access(path.c_str(), F_OK) != 0; }
+
+  Secret secret_;
+  std::string folder_;
+  std::string out_;
+  std::string answer_;
+  std::unique_ptr<Child> daemon_;
+};
+
+// Opens the file without a pause; its exit code is how often that succeeded, at most 100.
+class Opener {
+ public:
+  explicit Opener(std::string path) {
+    child_ = std::make_unique<Child>([path = std::move(path)]() -> int {
+      static volatile sig_atomic_t stop = 0;
+      signal(SIGTERM, [](int) { stop = 1; });
+      int opened = 0;
+      while (stop == 0) {
+        if (OpenAndClose(path) == 0 && opened < 100) ++opened;
+        usleep(500);
+      }
+      return opened;
+    });
+  }
+  int Finish() {
+    kill(child_->pid(), SIGTERM);
+    return WEXITSTATUS(child_->Finish());
+  }
+
+ private:
+  std::unique_ptr<Child> child_;
+};
+
+TEST_F(PinTest, WithoutTheRequestAllIsGoneWithTheDaemon) {
+  StartDaemon("out", {});
+  EXPECT_EQ(Open(), EPERM);
+  EXPECT_TRUE(Gone(kPins));
+  EndDaemon(SIGKILL);
+  EXPECT_TRUE(Until([&] { return Open() == 0; }));
+  EXPECT_EQ(Kentry({"enforce", "status"}), 3) << answer_;
+}
+
+TEST_F(PinTest, EnforcementOutlivesAnEndAndAKillAndReleaseEndsIt) {
+  StartDaemon("out");
+  struct stat root {};
+  ASSERT_EQ(stat(kPins, &root), 0);
+  EXPECT_EQ(root.st_mode & 0777, 0700u);
+  EXPECT_EQ(Open(), EPERM);
+  EXPECT_EQ(Kentry({"enforce", "release"}), 4) << "a daemon runs: " << answer_;
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+  EXPECT_EQ(Open(), EPERM);
+  StartDaemon("out");
+  EndDaemon(SIGKILL);
+  EXPECT_EQ(Open(), EPERM);
+  const std::string status = Status();
+  EXPECT_NE(status.find("\"enforcing\":true,\"paused\":false,\"pinned\":true,\"daemon_pid\":0,"),
+            std::string::npos)
+      << status;
+  EXPECT_NE(status.find("\"rule_set\":\"secrets\""), std::string::npos) << status;
+  EXPECT_EQ(Kentry({"run", "--quiet", "--socket", folder_ + "/sock"}), 4) << answer_;
+  EXPECT_NE(answer_.find("kentry enforce release"), std::string::npos) << answer_;
+  EXPECT_EQ(Kentry({"enforce", "release"}), 0) << answer_;
+  EXPECT_TRUE(Gone(kPins));
+  EXPECT_TRUE(Until([&] { return Open() == 0; }));
+}
+
+TEST_F(PinTest, TheNextDaemonTellsOfTheGapAndNamesTheRulesOfIt) {
+  StartDaemon("first");
+  EndDaemon(SIGKILL);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Open(), EPERM);
+  // Other rules by now: the gap's events are of those before.
+  WriteRules("enforce", "later");
+  StartDaemon("second");
+  EXPECT_EQ(Open(), EPERM);
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+  const std::string events = ReadFile(folder_ + "/second");
+  const auto denied = LinesWith(events, "\"verdict\":\"denied\"");
+  size_t before = 0;
+  for (const std::string& line : denied) {
+    EXPECT_NE(line.find("\"guarded\""), std::string::npos) << line;
+    before += CountOf(line, "\"rule_set\":\"secrets\"");
+  }
+  EXPECT_EQ(before, 5u) << events;
+  EXPECT_EQ(denied.size(), 6u) << events;
+  EXPECT_EQ(CountOf(events, "\"reason\":\"ring_full\""), 0u);
+}
+
+TEST_F(PinTest, AfterAnOrderlyEndNothingIsMissing) {
+  StartDaemon("first");
+  EXPECT_EQ(Open(), EPERM);
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+  EXPECT_EQ(Open(), EPERM);
+  StartDaemon("second");
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+  const std::string both = ReadFile(folder_ + "/first") + ReadFile(folder_ + "/second");
+  EXPECT_EQ(CountOf(both, "\"verdict\":\"denied\""), 2u);
+  if (HooksCanBeSkipped()) return;
+  EXPECT_EQ(CountOf(both, "\"class\":\"sensor.loss\""), 0u) << both;
+}
+
+TEST_F(PinTest, NotOneOpenSucceedsWhileTheDaemonIsKilledAtAnyMoment) {
+  StartDaemon("out");
+  Opener opener(secret_.path());
+  std::mt19937 random(std::random_device{}());
+  const int kills = Count(12, 300);
+  for (int i = 0; i < kills; ++i) {
+    EndDaemon(SIGKILL);
+    LaunchDaemon({"--pin"});
+    // From its first instructions to long after the rules are in force.
+    usleep(static_cast<useconds_t>(random() % 1'500'000));
+  }
+  EndDaemon(SIGKILL);
+  StartDaemon("out");
+  EXPECT_EQ(opener.Finish(), 0);
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+  EXPECT_EQ(CountOf(ReadFile(folder_ + "/log"), "error:"), 0u) << ReadFile(folder_ + "/log");
+}
+
+// Other options are another generation, as another build is.
+TEST_F(PinTest, AnotherBuildTakesOverWithoutAGap) {
+  StartDaemon("first", {"--pin", "--ring-size", "4M"});
+  Opener opener(secret_.path());
+  EndDaemon(SIGKILL);
+  EXPECT_EQ(Open(), EPERM);
+  StartDaemon("second", {"--pin", "--ring-size", "8M"});
+  EXPECT_TRUE(Gone(std::string(kPins) + "/g1"));
+  EXPECT_FALSE(Gone(std::string(kPins) + "/g2"));
+  EXPECT_EQ(opener.Finish(), 0);
+  EXPECT_EQ(Open(), EPERM);
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+  EXPECT_EQ(Open(), EPERM);
+  const std::string events = ReadFile(folder_ + "/second");
+  const auto denied = LinesWith(events, "\"verdict\":\"denied\"");
+  EXPECT_GT(denied.size(), 2u);
+  for (const std::string& line : denied) {
+    EXPECT_NE(line.find("\"guarded\""), std::string::npos) << line;
+  }
+  EXPECT_EQ(CountOf(events, "\"reason\":\"other_build\""), 0u);
+}
+
+// What a build with other records would have left.
+TEST_F(PinTest, RecordsOfAnotherVersionAreCountedAndItsRulesEnforceUntilThen) {
+  StartDaemon("first");
+  EndDaemon(SIGKILL);
+  ChangeIdentity([](PinIdentity* identity) { ++identity->record_version; });
+  Opener opener(secret_.path());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Open(), EPERM);
+  StartDaemon("second");
+  EXPECT_EQ(opener.Finish(), 0);
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+  const auto losses = LinesWith(ReadFile(folder_ + "/second"), "\"reason\":\"other_build\"");
+  EXPECT_EQ(losses.size(), 1u);
+}
+
+// Nothing but the links can be trusted then; they are ended all the same.
+TEST_F(PinTest, AnotherLayoutIsTakenOverFromUnread) {
+  StartDaemon("first");
+  EndDaemon(SIGKILL);
+  ChangeIdentity([](PinIdentity* identity) { ++identity->abi; });
+  EXPECT_EQ(Open(), EPERM);
+  Opener opener(secret_.path());
+  StartDaemon("second");
+  EXPECT_EQ(opener.Finish(), 0);
+  EXPECT_TRUE(Gone(std::string(kPins) + "/g1"));
+  EXPECT_EQ(Open(), EPERM);
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+}
+
+TEST_F(PinTest, APauseHoldsWithoutADaemonAndInTheNextOne) {
+  StartDaemon("first");
+  EXPECT_EQ(Kentry({"enforce", "pause", "--socket", folder_ + "/sock"}), 0) << answer_;
+  EXPECT_EQ(Open(), 0);
+  EXPECT_EQ(Kentry({"enforce", "resume", "--socket", folder_ + "/sock"}), 0) << answer_;
+  EXPECT_EQ(Open(), EPERM);
+  EndDaemon(SIGKILL);
+  EXPECT_EQ(Kentry({"enforce", "pause", "--socket", folder_ + "/sock"}), 0) << answer_;
+  EXPECT_EQ(Open(), 0);
+  StartDaemon("second");
+  EXPECT_EQ(Open(), 0);
+  EXPECT_NE(Status().find("\"paused\":true"), std::string::npos) << answer_;
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+  EXPECT_EQ(Kentry({"enforce", "resume", "--socket", folder_ + "/sock"}), 0) << answer_;
+  EXPECT_EQ(Open(), EPERM);
+  EXPECT_GE(CountOf(ReadFile(folder_ + "/second"), "\"verdict\":\"would_deny\""), 2u);
+}
+
+// The pid of a daemon that is gone is anybody's: the hook on exits forgets it.
+TEST_F(PinTest, ADeadDaemonIsNobodyAnyMore) {
+  StartDaemon("out");
+  EXPECT_EQ(Status().find("\"daemon_pid\":0"), std::string::npos) << answer_;
+  EndDaemon(SIGKILL);
+  EXPECT_NE(Status().find("\"daemon_pid\":0"), std::string::npos) << answer_;
+}
+
+}  // namespace
+}  // namespace kentry::vm
