@@ -48,7 +48,7 @@ enum ke_type {
   KE_FILE_SETXATTR = 19,
   KE_FILE_MMAP_EXEC = 20,
   KE_EXEC_DENIED = 24, /* struct ke_process: the image that was not started */
-  KE_TYPE_MAX = 32, /* bound of the counter tables, not a type */
+  KE_TYPE_MAX = 32,    /* bound of the counter tables, not a type */
 };
 
 /* Bytes inside the same record: `off` counts from the record's first byte. */

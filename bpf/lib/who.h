@@ -132,7 +132,6 @@ struct {
   __type(value, struct ke_open_state);
 } ke_open_states SEC(".maps");
 
-
 static __always_inline __u64 namespaces__mix(struct nsproxy* ns, const struct cred* cred) {
   if (!ns) return 1;
   __u64 mix = BPF_CORE_READ(ns, mnt_ns, ns.inum);

@@ -262,7 +262,8 @@ TEST(CommandLineTest, MissingValueNamesWhatIsMissing) {
 }
 
 TEST(CommandLineTest, FlagWithAValueIsRefused) {
-  EXPECT_EQ(Error({"run", "--quiet=maybe"}), "kentry run: --quiet, --all, --pin and --help take no value");
+  EXPECT_EQ(Error({"run", "--quiet=maybe"}),
+            "kentry run: --quiet, --all, --pin and --help take no value");
 }
 
 TEST(CommandLineTest, WrongValueNamesItsOptionAndWhatIsAllowed) {
