@@ -29,7 +29,11 @@ void TextEncoder::WriteAlias(Line& line) const {
 
 void TextEncoder::WriteChange(EventClass cls, Line& line) const {
   if (Text(kAlertVerdict) != "denied") line.Text("(tried) ");
-  line.Word(Flag(kFileAnonymous) ? "anonymous memory" : Text(kFilePath));
+  if (Flag(kFileAnonymous)) {
+    line.Text("anonymous memory");
+  } else {
+    line.Word(Text(kFilePath));
+  }
   switch (cls) {
     case EventClass::kFileRename:
       line.Text(Flag(kFileExchanges) ? " exchanged with " : " to ");

@@ -347,6 +347,32 @@ TEST(TextEncoderTest, FileOpenShowsPathAccessAliasAndProgram) {
               EndsWith("open   /a by /bin/ls\n"));
 }
 
+TEST(TextEncoderTest, ChangesSayWhatWasTriedAndWhatWasDenied) {
+  const auto change = [](EventClass cls, std::initializer_list<SampleValue> values) {
+    EventBuilder builder;
+    return Encode(Sample(builder, cls, values));
+  };
+  EXPECT_THAT(change(EventClass::kFileUnlink, {Str(kProcessBinary, "/b"), Str(kFilePath, "/a")}),
+              EndsWith("unlink (tried) /a by /b\n"));
+  EXPECT_THAT(change(EventClass::kFileRename, {Str(kProcessBinary, "/b"), Str(kFilePath, "/a"),
+                                               Str(kFileNewPath, "/c d"), Num(kFileReplaces, 1)}),
+              EndsWith("rename (tried) /a to '/c d', replacing it by /b\n"));
+  EXPECT_THAT(change(EventClass::kFileChmod, {Str(kProcessBinary, "/b"), Str(kFilePath, "/a"),
+                                              Num(kFileMode, 0100644), Num(kFileNewMode, 04755)}),
+              EndsWith("chmod  (tried) /a 0644 to 4755 by /b\n"));
+  EXPECT_THAT(change(EventClass::kFileChown, {Str(kProcessBinary, "/b"), Str(kFilePath, "/a"),
+                                              Num(kFileNewUid, 7), Num(kFileNewGid, 0xffffffff)}),
+              EndsWith("chown  (tried) /a to 7: by /b\n"));
+  EXPECT_THAT(change(EventClass::kFileMmapExec,
+                     {Str(kProcessBinary, "/b"), Num(kFileWritable, 1), Num(kFileAnonymous, 1)}),
+              EndsWith("map    (tried) anonymous memory executable and writable by /b\n"));
+  EventBuilder builder;
+  Sample(builder, EventClass::kFileSymlink,
+         {Str(kProcessBinary, "/b"), Str(kFilePath, "/a"), Str(kFileLinkTarget, "x\ny"),
+          Str(kAlertVerdict, "denied")});
+  EXPECT_THAT(Encode(Alert(builder)), HasSubstr("DENIED symlink /a to $'x\\x0ay' by /b\n"));
+}
+
 TEST(TextEncoderTest, RulesInForceAreReadable) {
   EventBuilder builder;
   EXPECT_EQ(Encode(Sample(builder, EventClass::kSensorRules,

@@ -361,5 +361,64 @@ TEST(CompilerTest, FilesAndDirectoriesToLookUpAreKnown) {
   EXPECT_EQ(compiled.rules->PrefixName(compiled.rules->IdentOf("/srv/x", true).prefix), "/srv/x/");
 }
 
+std::string ChangeRule(std::string_view name, std::string_view cls, std::string_view when) {
+  return fmt::format("  - {{name: {}, on: {}, when: '{}'}}\n", name, cls, when);
+}
+
+TEST(CompilerTest, AChangeIsOfOneKindAndHasItsOwnBits) {
+  const Compiled compiled =
+      Compile(ChangeRule("mode", "file.chmod", "file.path == \"/a\" && file.sets_setuid") +
+              ChangeRule("gone", "file.unlink", "file.path == \"/a\"") +
+              ChangeRule("quiet", "file.chmod", "!file.makes_executable && file.path == \"/b\""));
+  ASSERT_NE(compiled.rules, nullptr);
+  const auto holds = [&](uint32_t kind, uint32_t bits, size_t clause) {
+    return Bit(
+        RowFor(*compiled.rules, KE_RC_CHANGE, KE_DIM_FILE_ACCESS, KE_CHANGE_ACCESS(kind, bits)),
+        clause);
+  };
+  EXPECT_TRUE(holds(KE_CHANGE_CHMOD, KE_CHANGE_SETS_SETUID, 0));
+  EXPECT_FALSE(holds(KE_CHANGE_CHMOD, KE_CHANGE_SETS_SETGID, 0));
+  EXPECT_FALSE(holds(KE_CHANGE_UNLINK, KE_CHANGE_SETS_SETUID, 0));
+  for (uint32_t bits = 0; bits < 1u << KE_CHANGE_SHIFT; ++bits) {
+    EXPECT_TRUE(holds(KE_CHANGE_UNLINK, bits, 1));
+    EXPECT_FALSE(holds(KE_CHANGE_CHMOD, bits, 1));
+    EXPECT_EQ(holds(KE_CHANGE_CHMOD, bits, 2), (bits & KE_CHANGE_MAKES_EXECUTABLE) == 0);
+  }
+  EXPECT_EQ(compiled.rules->tables().config.changes,
+            1u << KE_CHANGE_CHMOD | 1u << KE_CHANGE_UNLINK);
+}
+
+TEST(CompilerTest, TheNewNameHasRowsOfItsOwn) {
+  const Compiled compiled =
+      Compile(ChangeRule("into", "file.rename", "file.new_path == \"/a/x\" && process.uid == 5") +
+              ChangeRule("away", "file.rename", "file.path == \"/a/x\"") +
+              ChangeRule("either", "file.rename",
+                         "file.path.startsWith(\"/b/\") || file.new_path.startsWith(\"/b/\")"));
+  ASSERT_NE(compiled.rules, nullptr);
+  const CompiledRules& rules = *compiled.rules;
+  const uint32_t id = rules.IdsOf("/a/x").exact;
+  const uint32_t exact = rules.IdentOf("/a/x", false).exact;
+  EXPECT_EQ(id, 0u) << "no condition on a binary asks for it";
+  const ke_row own = RowFor(rules, KE_RC_CHANGE, KE_DIM_FILE_EXACT, exact);
+  const ke_row other = RowFor(rules, KE_RC_CHANGE, KE_DIM_FILE_EXACT, 0);
+  const ke_row to = RowFor(rules, KE_RC_CHANGE_TO, KE_DIM_FILE_EXACT, exact);
+  const ke_row to_other = RowFor(rules, KE_RC_CHANGE_TO, KE_DIM_FILE_EXACT, 0);
+  // Clauses: into, away, either by the old name, either by the new one.
+  EXPECT_TRUE(Bit(own, 0)) << "it does not ask for the old name";
+  EXPECT_TRUE(Bit(other, 0));
+  EXPECT_TRUE(Bit(own, 1));
+  EXPECT_FALSE(Bit(other, 1));
+  EXPECT_TRUE(Bit(to, 0));
+  EXPECT_FALSE(Bit(to_other, 0));
+  EXPECT_TRUE(Bit(to_other, 1)) << "it does not ask for the new name";
+  EXPECT_TRUE(Bit(to_other, 2));
+  const uint32_t prefix = rules.IdentOf("/b", true).prefix;
+  EXPECT_TRUE(Bit(RowFor(rules, KE_RC_CHANGE, KE_DIM_FILE_PREFIX, prefix), 2));
+  EXPECT_FALSE(Bit(RowFor(rules, KE_RC_CHANGE, KE_DIM_FILE_PREFIX, 0), 2));
+  EXPECT_TRUE(Bit(RowFor(rules, KE_RC_CHANGE_TO, KE_DIM_FILE_PREFIX, prefix), 3));
+  EXPECT_FALSE(Bit(RowFor(rules, KE_RC_CHANGE_TO, KE_DIM_FILE_PREFIX, 0), 3));
+  EXPECT_EQ(rules.tables().config.acts[KE_RC_CHANGE_TO].any, 0u);
+}
+
 }  // namespace
 }  // namespace kentry
