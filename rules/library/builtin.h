@@ -12,6 +12,10 @@ namespace kentry {
 // Any thread.
 std::vector<SourceFile> BuiltinRules();
 
+// The hardening set, whose rules deny and kill, likewise ("library/hardening/NAME.yaml"). It stands
+// by itself, and shares no name with BuiltinRules, so that it can be put before any rule files.
+std::vector<SourceFile> HardeningRules();
+
 }  // namespace kentry
 
 #endif  // KENTRY_RULES_LIBRARY_BUILTIN_H_

@@ -185,8 +185,9 @@ LoadResult Parse(std::vector<SourceFile> files, const FileReader& reader) {
 
 }  // namespace
 
-LoadResult LoadRuleFiles(std::span<const std::string> paths) {
+LoadResult LoadRuleFiles(std::span<const std::string> paths, std::vector<SourceFile> first) {
   FileReader reader;
+  reader.files = std::move(first);
   for (const std::string& path : paths) reader.Path(path);
   std::vector<SourceFile> files = std::move(reader.files);
   return Parse(std::move(files), reader);

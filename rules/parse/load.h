@@ -25,7 +25,8 @@ struct LoadResult {
 // Reads files, and of directories the files *.yaml and *.yml, sorted by name, without hidden ones
 // and without descending. What can't be read is an error among the diagnostics. Any thread; blocks
 // on the file system, never on a pipe or device.
-LoadResult LoadRuleFiles(std::span<const std::string> paths);
+// `first`: texts that come before them.
+LoadResult LoadRuleFiles(std::span<const std::string> paths, std::vector<SourceFile> first = {});
 
 // The same for texts. Touches no file system; takes time and memory that are bounded (limits.h).
 LoadResult ParseRules(std::vector<SourceFile> files);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 #include "fmt/format.h"
@@ -19,9 +20,9 @@ namespace {
 
 constexpr char kDefaultRules[] = "/etc/kentry/rules";
 
-// The paths that LoadRulePaths reads; empty: kentry's own rules.
-std::vector<std::string> Effective(const std::vector<std::string>& paths) {
-  if (!paths.empty()) return paths;
+// The paths that LoadChosenRules reads; empty: kentry's own rules, or none.
+std::vector<std::string> Effective(const RuleChoice& choice) {
+  if (choice.none || !choice.paths.empty()) return choice.paths;
   if (access(kDefaultRules, F_OK) == 0) return {kDefaultRules};
   return {};
 }
@@ -50,6 +51,10 @@ void LookAt(const std::string& path, std::string* seen) {
   }
 }
 
+void Append(std::vector<SourceFile> more, std::vector<SourceFile>* files) {
+  std::move(more.begin(), more.end(), std::back_inserter(*files));
+}
+
 // A rule set that is off judges nothing.
 std::shared_ptr<const RuleSet> SwitchedOff(std::shared_ptr<const RuleSet> rules) {
   if (rules->mode != RuleMode::kOff) return rules;
@@ -60,9 +65,20 @@ std::shared_ptr<const RuleSet> SwitchedOff(std::shared_ptr<const RuleSet> rules)
 
 }  // namespace
 
-LoadResult LoadRulePaths(const std::vector<std::string>& paths) {
-  const std::vector<std::string> effective = Effective(paths);
-  return effective.empty() ? ParseRules(BuiltinRules()) : LoadRuleFiles(effective);
+LoadResult LoadChosenRules(const RuleChoice& choice) {
+  const bool hardens = choice.hardening != Hardening::kOff;
+  std::vector<SourceFile> first;
+  if (hardens) first = HardeningRules();
+  const std::vector<std::string> effective = Effective(choice);
+  if (effective.empty() && !choice.none) Append(BuiltinRules(), &first);
+  LoadResult loaded = LoadRuleFiles(effective, std::move(first));
+  if (hardens && loaded.rules != nullptr) {
+    auto rules = std::make_shared<RuleSet>(*loaded.rules);
+    rules->mode = choice.hardening == Hardening::kEnforce ? RuleMode::kEnforce : RuleMode::kMonitor;
+    loaded.rules = rules;
+    loaded.readable = rules;
+  }
+  return loaded;
 }
 
 std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files) {
@@ -73,12 +89,12 @@ std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files) {
 
 std::string RuleSource::Look() const {
   std::string seen;
-  for (const std::string& path : Effective(paths_)) LookAt(path, &seen);
+  for (const std::string& path : Effective(choice_)) LookAt(path, &seen);
   return seen;
 }
 
 bool RuleSource::Changed() {
-  if (none_) return false;
+  if (choice_.none) return false;
   MutexLock lock(&mu_);
   return Look() != looked_;
 }
@@ -89,7 +105,7 @@ RuleSource::Refusal RuleSource::refusal() const {
 }
 
 absl::StatusOr<std::string> RuleSource::Load(bool running) {
-  if (none_) return LoadNone();
+  if (choice_.none && choice_.hardening == Hardening::kOff) return LoadNone();
   MutexLock lock(&mu_);
   looked_ = Look();
   std::string first;
@@ -117,7 +133,7 @@ absl::StatusOr<std::string> RuleSource::LoadNone() {
 }
 
 absl::StatusOr<std::string> RuleSource::Try(bool running, std::string* first) {
-  LoadResult loaded = LoadRulePaths(paths_);
+  LoadResult loaded = LoadChosenRules(choice_);
   std::unique_ptr<RuleEngine> engine;
   if (loaded.rules != nullptr) {
     engine = RuleEngine::Create(SwitchedOff(loaded.rules), &loaded.diagnostics);
@@ -137,8 +153,10 @@ absl::StatusOr<std::string> RuleSource::Try(bool running, std::string* first) {
   if (!status.ok()) return status;
   const auto enabled = std::count_if(loaded.rules->rules.begin(), loaded.rules->rules.end(),
                                      [](const Rule& rule) { return rule.enabled; });
-  report += fmt::format("rule set {}: {} rules, {}, revision {}\n", loaded.rules->name, enabled,
-                        ModeName(loaded.rules->mode), loaded.rules->revision);
+  report += fmt::format("rule set {}: {} rules, {}{}, revision {}\n", loaded.rules->name, enabled,
+                        ModeName(loaded.rules->mode),
+                        choice_.hardening == Hardening::kOff ? "" : " as --hardening says",
+                        loaded.rules->revision);
   return report;
 }
 

@@ -9,13 +9,15 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "rules/parse/load.h"
+#include "sensor/cli/options.h"
 #include "sensor/pipeline/pipeline.h"
 #include "sensor/util/mutex.h"
 
 namespace kentry {
 
-// The rules of these paths; of none: of /etc/kentry/rules when it exists, else kentry's own.
-LoadResult LoadRulePaths(const std::vector<std::string>& paths);
+// The rules of the paths; of none: of /etc/kentry/rules when it exists, else kentry's own. With
+// hardening, that set comes before them, and the mode of them all is what the choice says.
+LoadResult LoadChosenRules(const RuleChoice& choice);
 
 // The engine of a rule set's files, for PipelineOptions::engine_of; nullptr with an error in them.
 std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files);
@@ -23,9 +25,9 @@ std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files);
 // Where a running sensor's rules come from, and their way into it. Any thread.
 class RuleSource {
  public:
-  // `none`: no rules at all. The pipeline must outlive this.
-  RuleSource(std::vector<std::string> paths, bool none, Pipeline* pipeline)
-      : paths_(std::move(paths)), none_(none), pipeline_(*pipeline) {}
+  // The pipeline must outlive this.
+  RuleSource(RuleChoice choice, Pipeline* pipeline)
+      : choice_(std::move(choice)), pipeline_(*pipeline) {}
 
   // Reads the files and puts them in force, in one step; with an error the rules before stay.
   // `running`: the pipeline's thread runs. The answer is for people: what is in force now, or, with
@@ -49,8 +51,7 @@ class RuleSource {
   absl::StatusOr<std::string> Try(bool running, std::string* first)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  const std::vector<std::string> paths_;
-  const bool none_;
+  const RuleChoice choice_;
   bool cleared_ = false;  // of rules that were in force before the start
   Pipeline& pipeline_;
   Mutex mu_;

@@ -99,7 +99,7 @@ int Reload(const RulesOptions& options) {
 
 int RulesCommand(const RulesOptions& options) {
   if (options.task == RulesOptions::Task::kReload) return Reload(options);
-  LoadResult loaded = LoadRulePaths(options.paths);
+  LoadResult loaded = LoadChosenRules(options.rules);
   std::unique_ptr<RuleEngine> engine;
   if (loaded.rules != nullptr) {
     engine = RuleEngine::Create(loaded.rules, &loaded.diagnostics);

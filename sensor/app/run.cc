@@ -195,8 +195,7 @@ void LogLines(LogSeverity severity, std::string_view text) {
 }
 
 absl::Status StartRules(App& app) {
-  app.rules =
-      std::make_unique<RuleSource>(app.options.rules, app.options.no_rules, app.pipeline.get());
+  app.rules = std::make_unique<RuleSource>(app.options.rules, app.pipeline.get());
   const absl::StatusOr<std::string> loaded = app.rules->Load(/*running=*/false);
   if (loaded.ok()) {
     LogLines(LogSeverity::kInfo, *loaded);
@@ -214,7 +213,7 @@ absl::Status StartRules(App& app) {
 
 absl::Status TakeOver(App& app) {
   const bool no_rules = app.pipeline->rules().epoch() == 0;
-  if (no_rules && !app.options.no_rules && app.pipeline->kernel().has_others()) {
+  if (no_rules && !app.options.rules.none && app.pipeline->kernel().has_others()) {
     return absl::FailedPreconditionError(
         "rules that another build of kentry pinned are in force, and these can't take their place: "
         "they stay; \"kentry enforce release\" ends them");

@@ -30,6 +30,7 @@ struct RawOptions {
   std::string event_class;
   std::vector<std::string> paths;
   std::string rule;
+  std::string hardening;
   bool quiet = false;
   bool all = false;
   bool pin = false;
@@ -46,6 +47,8 @@ struct CommandSpec {
 // Options that several commands have.
 void DeclareFormat(CLI::App& app, RawOptions& raw, const std::string& choices);
 void DeclareSocket(CLI::App& app, RawOptions& raw);
+void DeclareHardening(CLI::App& app, RawOptions& raw);
+absl::StatusOr<Hardening> ConvertHardening(const RawOptions& raw);
 // "text" or "json".
 absl::StatusOr<EventFormat> ConvertFormat(const RawOptions& raw);
 absl::StatusOr<std::string> ConvertSocket(const RawOptions& raw);

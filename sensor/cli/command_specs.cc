@@ -16,6 +16,7 @@ namespace kentry {
 namespace {
 
 constexpr char kTextOrJson[] = "text or json (default text)";
+constexpr std::array<std::string_view, 2> kHardeningModes = {"monitor", "enforce"};
 constexpr std::array<std::string_view, 2> kFormats = {"text", "json"};
 constexpr std::array<std::string_view, 3> kFieldsFormats = {"text", "json", "markdown"};
 
@@ -84,6 +85,21 @@ void DeclareSocket(CLI::App& app, RawOptions& raw) {
   app.add_option("--socket", raw.socket,
                  fmt::format("the daemon's socket (default {})", kDefaultSocketPath))
       ->type_name("PATH");
+}
+
+void DeclareHardening(CLI::App& app, RawOptions& raw) {
+  app.add_option(
+         "--hardening", raw.hardening,
+         "monitor or enforce: add the hardening rules, which forbid what attackers need and "
+         "services don't; it is the mode of all rules then (default: not added)")
+      ->type_name("MODE");
+}
+
+absl::StatusOr<Hardening> ConvertHardening(const RawOptions& raw) {
+  if (raw.hardening.empty()) return Hardening::kOff;
+  const auto mode = ParseChoice(raw.hardening, kHardeningModes);
+  RETURN_IF_ERROR(ForOption("--hardening", mode.status()));
+  return *mode == 0 ? Hardening::kMonitor : Hardening::kEnforce;
 }
 
 absl::StatusOr<EventFormat> ConvertFormat(const RawOptions& raw) {

@@ -27,6 +27,7 @@ constexpr std::array<CommandHelp, 15> kCommands = {{
          "                                            the screen\n"
          "  kentry run --events process.exec,process.exec_failed\n"
          "                                            only what was executed, or nearly\n"
+         "  kentry run --hardening monitor            what the hardening rules would forbid\n"
          "  kentry run --env LD_PRELOAD,PATH --duration 60s\n"
          "                                            a minute, with two variables of each "
          "program\n"},

@@ -55,7 +55,16 @@ inline constexpr uint32_t kDefaultTextClasses =
 enum class EventFormat { kText, kJson };
 enum class ColorMode { kAuto, kAlways, kNever };
 enum class LogLevel { kError, kWarn, kInfo, kDebug };
+// Whether the hardening set is loaded, and then the mode of the whole set of rules.
+enum class Hardening { kOff, kMonitor, kEnforce };
 enum class FieldsFormat { kText, kJson, kMarkdown };
+
+// Which rules.
+struct RuleChoice {
+  std::vector<std::string> paths;  // files and directories; empty = the default ones
+  bool none = false;               // of the hardening set at most
+  Hardening hardening = Hardening::kOff;
+};
 
 struct RunOptions {
   EventFormat format = EventFormat::kText;  // of standard output
@@ -63,9 +72,8 @@ struct RunOptions {
   std::string output_file;                  // "" = none
   uint32_t stdout_classes = kDefaultTextClasses;
   uint32_t file_classes = kAllClasses;
-  std::vector<std::string> env;    // variables to report; empty = none
-  std::vector<std::string> rules;  // files and directories; empty = the default ones
-  bool no_rules = false;
+  std::vector<std::string> env;  // variables to report; empty = none
+  RuleChoice rules;
   bool pin = false;                  // what is enforced outlives the process
   uint64_t ring_bytes = 0;           // per CPU, a power of two; 0 = by memory and CPUs
   uint64_t priority_ring_bytes = 0;  // per CPU, a power of two; 0 = by memory and CPUs
@@ -106,8 +114,8 @@ struct RulesOptions {
   enum class Task { kCheck, kTest, kExplain, kReload };
   std::string socket_path = kDefaultSocketPath;  // kReload
   Task task = Task::kCheck;
-  std::vector<std::string> paths;  // files and directories; empty = the default ones
-  std::string rule;                // kTest: only this rule's tests; "" = all
+  RuleChoice rules;
+  std::string rule;  // kTest: only this rule's tests; "" = all
   EventFormat format = EventFormat::kText;
 };
 

@@ -10,13 +10,15 @@ void DeclareCommon(CLI::App& app, RawOptions& raw) {
                  "rule files and directories of them, in this order (default /etc/kentry/rules if "
                  "it exists, else kentry's own)")
       ->take_all();
+  DeclareHardening(app, raw);
   DeclareFormat(app, raw, "text or json (default text)");
 }
 
 absl::StatusOr<RulesOptions> ConvertCommon(const RawOptions& raw, RulesOptions::Task task) {
   RulesOptions options;
   options.task = task;
-  options.paths = raw.paths;
+  options.rules.paths = raw.paths;
+  ASSIGN_OR_RETURN(options.rules.hardening, ConvertHardening(raw));
   options.rule = raw.rule;
   ASSIGN_OR_RETURN(options.format, ConvertFormat(raw));
   return options;

@@ -44,6 +44,7 @@ void DeclareOutput(CLI::App& app, RawOptions& raw) {
       ->type_name("PATH")
       ->expected(1)
       ->take_all();
+  DeclareHardening(app, raw);
   app.add_option("--env", raw.env,
                  fmt::format("variables to report of each program's environment, or none; may be "
                              "repeated (default {})",
@@ -140,11 +141,9 @@ absl::Status ConvertEvents(const RawOptions& raw, RunOptions* options) {
 }
 
 absl::Status ConvertRest(const RawOptions& raw, RunOptions* options) {
-  options->rules = raw.paths;
-  if (raw.paths.size() == 1 && raw.paths[0] == "none") {
-    options->rules.clear();
-    options->no_rules = true;
-  }
+  options->rules.none = raw.paths.size() == 1 && raw.paths[0] == "none";
+  if (!options->rules.none) options->rules.paths = raw.paths;
+  ASSIGN_OR_RETURN(options->rules.hardening, ConvertHardening(raw));
   if (!raw.color.empty()) {
     const auto mode = ParseChoice(raw.color, kColorModes);
     RETURN_IF_ERROR(ForOption("--color", mode.status()));
