@@ -113,6 +113,10 @@ static __always_inline __u32 path__resolve(struct ke_cpu_stats* stats, struct ke
   walk->off = KE_PATH_MAX;
   walk->base = 0;
   __u32 done = path__walk(slot);
+  if (walk->off == KE_PATH_MAX && !(done & KE_WALK_FAILED)) { /* the root itself */
+    walk->off = KE_PATH_MAX - 1;
+    walk->path[KE_PATH_MAX - 1] = '/';
+  }
   if (done & KE_WALK_CUT) site__count(stats, KE_SITE_PATH_DEEP);
   if (done & KE_WALK_FAILED) site__count(stats, KE_SITE_PATH_READ);
   return done;

@@ -113,6 +113,7 @@ __weak __noinline int string__ids(__u32 slot, __u32 epoch_slot) {
   f->ids = f->later = (struct ke_path_ids){};
   if (asks & KE_ASK_EXACT && off + base < KE_PATH_MAX) {
     __u32 dir_end = KE_PATH_MAX - 1 - base;
+    if (off == KE_PATH_MAX - 1) base = 1; /* the root's own name is a slash */
     hash__begin(f, cfg);
     /* A longer path is none that the tables have. */
     if (hash__walk(slot, dir_end, dir_end - off) && hash__walk(slot, KE_PATH_MAX, base))
