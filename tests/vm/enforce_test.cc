@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -193,6 +194,24 @@ TEST_F(EnforceTest, MonitorModeSaysWhatItWouldDoAndDoesNothing) {
   EXPECT_TRUE(held.Execed());
   EXPECT_EQ(held.Finish(), 0);
   Only("would_kill");
+}
+
+// Runtimes execute themselves like that, by a mount of the file that is nowhere any more.
+TEST_F(EnforceTest, AProgramThatIsAMountOfItsOwnIsKnownByItsPath) {
+  const std::string at = NewFolder() + "/mount";
+  WriteFile(at, "");
+  Load(Rule("enforce", "process.exec", "kill", "process.binary == \"/\""));
+  Child child([&]() -> int {
+    Must(unshare(CLONE_NEWNS), "unshare");
+    Must(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make mounts private");
+    Must(mount(kHold, at.c_str(), nullptr, MS_BIND, nullptr), "mount");
+    const int fd = static_cast<int>(Must(open(at.c_str(), O_PATH | O_CLOEXEC), "open"));
+    Must(umount2(at.c_str(), MNT_DETACH), "umount");
+    Exec({.fd = fd});
+  });
+  const int status = child.Finish();
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+  EXPECT_EQ(Only("killed").Text(kProcessBinary), "/");
 }
 
 TEST_F(EnforceTest, AKilledProgramRunsNoInstruction) {
