@@ -216,6 +216,52 @@ TEST_F(PinTest, TheNextDaemonTellsOfTheGapAndNamesTheRulesOfIt) {
   EXPECT_EQ(CountOf(events, "\"reason\":\"ring_full\""), 0u);
 }
 
+// Every class has hooks of its own, which are pinned and taken over.
+TEST_F(PinTest, ChangesAndExecsStayDeniedAndAreTold) {
+  const std::string kept = folder_ + "/kept";
+  const std::string program = folder_ + "/hold";
+  WriteFile(kept, "kept");
+  CopyFile(kHold, program, 0755);
+  const auto rules = [&](std::string_view more) {
+    WriteFile(folder_ + "/rules.yaml",
+              fmt::format("rule_set: secrets\nmode: enforce\nrules:\n"
+                          "  - {{name: gone, on: file.unlink, when: 'file.path == \"{}\"', then: "
+                          "deny, guard: off}}\n"
+                          "  - {{name: run, on: process.exec, when: 'process.binary == \"{}\"', "
+                          "then: deny, guard: off}}\n{}",
+                          kept, program, more));
+  };
+  const auto refused = [&] {
+    Child remover([&] { return unlink(kept.c_str()) == 0 ? 0 : errno; });
+    EXPECT_EQ(WEXITSTATUS(remover.Finish()), EPERM);
+    Child runner([&]() -> int {
+      char* const none[] = {nullptr};
+      execve(program.c_str(), none, none);
+      return errno;
+    });
+    EXPECT_EQ(WEXITSTATUS(runner.Finish()), EPERM);
+  };
+  rules("");
+  StartDaemon("first");
+  refused();
+  EndDaemon(SIGKILL);
+  refused();
+  // One more class, whose hook the next daemon attaches beside those that it finds.
+  rules(fmt::format("  - {{name: mode, on: file.chmod, when: 'file.path == \"{}\"', then: deny}}\n",
+                    kept));
+  StartDaemon("second");
+  refused();
+  Child mode([&] { return chmod(kept.c_str(), 0600) == 0 ? 0 : errno; });
+  EXPECT_EQ(WEXITSTATUS(mode.Finish()), EPERM);
+  EXPECT_EQ(EndDaemon(SIGTERM), 0);
+  const std::string events = ReadFile(folder_ + "/second");
+  // What the first one had not read when it was killed, it tells too.
+  EXPECT_GE(CountOf(events, "\"verdict\":\"denied\""), 5u) << events;
+  refused();
+  EXPECT_EQ(Kentry({"enforce", "release"}), 0) << answer_;
+  EXPECT_EQ(unlink(kept.c_str()), 0);
+}
+
 TEST_F(PinTest, AfterAnOrderlyEndNothingIsMissing) {
   StartDaemon("first");
   EXPECT_EQ(Open(), EPERM);
