@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ops NAME FOLDER [denied]: one line for each change of a file: NAME, change, the median of its
+ * nanoseconds, whether it was done or refused. With `denied` nothing is put right between two
+ * tries: FOLDER has f, h and the directory d already, and keeps them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRIES 400
+
+static const char* set;
+static int denied;
+static long took[TRIES];
+
+static int by_value(const void* a, const void* b) {
+  long x = *(const long*)a, y = *(const long*)b;
+  return (x > y) - (x < y);
+}
+
+static long now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000l + t.tv_nsec;
+}
+
+#define TIME(name, prepare, call)                                  \
+  do {                                                             \
+    int refused = 0, failed = 0;                                   \
+    for (int i = 0; i < TRIES; i++) {                              \
+      if (!denied) {                                               \
+        prepare;                                                   \
+      }                                                            \
+      long start = now();                                          \
+      long result = (call);                                        \
+      took[i] = now() - start;                                     \
+      if (result < 0) *(errno == EPERM ? &refused : &failed) += 1; \
+    }                                                              \
+    qsort(took, TRIES, sizeof(took[0]), by_value);                 \
+    printf("%s %s %ld %s\n", set, name, took[TRIES / 2],           \
+           failed             ? "FAILED"                           \
+           : refused == TRIES ? "refused"                          \
+           : refused          ? "MIXED"                            \
+                              : "done");                                    \
+  } while (0)
+
+static long create(const char* path) {
+  int fd = open(path, O_CREAT | O_WRONLY, 0644);
+  if (fd >= 0) close(fd);
+  return fd;
+}
+
+static long map(int fd) {
+  void* at = mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+  if (at == MAP_FAILED) return -1;
+  munmap(at, 4096);
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  if (argc < 3 || chdir(argv[2])) return 2;
+  set = argv[1];
+  denied = argc > 3;
+  int fd = open("f", O_RDWR);
+  TIME("chmod", (void)0, chmod("f", 0644 | (i & 1)));
+  TIME("chown", (void)0, chown("f", i & 1, 0));
+  TIME("truncate", (void)0, truncate("f", i & 7));
+  TIME("setxattr", (void)0, setxattr("f", "trusted.x", "y", 1, 0));
+  TIME("mmap_exec", (void)0, map(fd));
+  TIME("link", unlink("n"), link("f", "n"));
+  TIME("symlink", unlink("n"), symlink("x", "n"));
+  TIME("mknod", unlink("n"), mkfifo("n", 0644));
+  TIME("create", unlink("n"), create("n"));
+  if (!denied) unlink("n");
+  TIME("mkdir", rmdir("n"), mkdir("n", 0755));
+  if (!denied) rmdir("n");
+  TIME("unlink", create("h"), unlink("h"));
+  TIME("rename", (create("h"), unlink("n")), rename("h", "n"));
+  if (!denied) unlink("n");
+  TIME("rmdir", mkdir("d", 0755), rmdir("d"));
+  return 0;
+}
