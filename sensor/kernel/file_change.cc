@@ -84,16 +84,8 @@ std::vector<FileChange::Hook> FileChange::Hooks(ke_change* object) const {
   return hooks;
 }
 
-// "" or why this way can't be had.
-std::string FileChange::Load(Way way, int kind, const bpf_object* base, int cpus,
-                             const Configure& configure, Part* part) {
-  if (way == kLsm && !BpfLsmIsActive()) return "bpf is not in /sys/kernel/security/lsm";
-  if (!shapes_.readable) return "the kernel's types can't be read";
-  part->kind = kind;
-  part->object.reset(ke_change::open());
-  ke_change* object = part->object.get();
-  if (object == nullptr) return ErrnoText(errno);
-  configure(object);
+// What of an opened object depends on the machine and on the way.
+void FileChange::SetSwitches(Way way, int cpus, ke_change* object) {
   const bool preempted = HooksMayBePreempted();
   const auto count = static_cast<uint32_t>(cpus);
   auto* rodata = object->rodata;
@@ -110,10 +102,22 @@ std::string FileChange::Load(Way way, int kind, const bpf_object* base, int cpus
   for (bpf_map* map : {maps.ke_open_states, maps.ke_change_calls, maps.ke_change_recs}) {
     bpf_map__set_max_entries(map, count);
   }
+}
+
+// The programs of the part's kind. "" or why this way can't be had.
+std::string FileChange::Load(Way way, const bpf_object* base, int cpus, const Configure& configure,
+                             Part* part) {
+  if (way == kLsm && !BpfLsmIsActive()) return "bpf is not in /sys/kernel/security/lsm";
+  if (!shapes_.readable) return "the kernel's types can't be read";
+  part->object.reset(ke_change::open());
+  ke_change* object = part->object.get();
+  if (object == nullptr) return ErrnoText(errno);
+  configure(object);
+  SetSwitches(way, cpus, object);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object->obj) bpf_program__set_autoload(program, false);
   for (const Hook& hook : Hooks(object)) {
-    if (hook.kind != kind) continue;
+    if (hook.kind != part->kind) continue;
     bpf_program__set_autoload(hook.programs[way], true);
     part->programs.push_back(hook.programs[way]);
   }
@@ -127,8 +131,8 @@ absl::Status FileChange::Add(int kind, const bpf_object* base, int cpus,
   Part part;
   for (const Way way : {kLsm, kModify}) {
     if (chosen_ >= 0 && chosen_ != way) continue;
-    part = Part();
-    refused_[way] = Load(way, kind, base, cpus, configure, &part);
+    part = Part{.kind = kind, .object = nullptr};
+    refused_[way] = Load(way, base, cpus, configure, &part);
     if (refused_[way].empty()) {
       chosen_ = way;
       break;

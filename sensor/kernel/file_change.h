@@ -66,7 +66,8 @@ class FileChange {
   };
   static Shapes ReadShapes();
   std::vector<Hook> Hooks(ke_change* object) const;
-  std::string Load(Way way, int kind, const bpf_object* base, int cpus, const Configure& configure,
+  void SetSwitches(Way way, int cpus, ke_change* object);
+  std::string Load(Way way, const bpf_object* base, int cpus, const Configure& configure,
                    Part* part);
   absl::Status Add(int kind, const bpf_object* base, int cpus, const Configure& configure);
 
