@@ -8,7 +8,7 @@
 if [[ -n ${KENTRY_FULL:-} ]]; then
   readonly fuzz_seconds=600 test_timeout=1800 vm_timeout=3600
 else
-  readonly fuzz_seconds=60 test_timeout=300 vm_timeout=900
+  readonly fuzz_seconds=60 test_timeout=300 vm_timeout=1800
 fi
 
 step() { printf '... %s\n' "$*"; }
