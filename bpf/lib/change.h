@@ -338,6 +338,19 @@ __weak __noinline int change__both(__u32 cpu) {
   return row__any(&f->acc);
 }
 
+/* Takes away the clauses of other kinds of changes, which stand where a path could not be judged;
+ * 0 = none is left. */
+__weak __noinline int change__of_kind(__u32 cpu) {
+  struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+  struct ke_change_call* call = bpf_map_lookup_elem(&ke_change_calls, &cpu);
+  if (!st || !call) return 0;
+  struct ke_rule_config* cfg = rules__config(st->at);
+  __u32 base = cfg ? cfg->base[KE_RC_CHANGE][KE_DIM_FILE_ACCESS] : 0;
+  if (!base) return 1;
+  __u32 access = KE_CHANGE_ACCESS(call->change & (KE_CHANGE_MAX - 1), call->bits) & 127;
+  return filter__and(open__slot(cpu), st->at, base + access);
+}
+
 /* Decides and acts by the filter's acc. */
 __weak __noinline int change__act(__u32 cpu) {
   __u32 slot = open__slot(cpu);
@@ -355,6 +368,7 @@ __weak __noinline int change__act(__u32 cpu) {
   st->verdict = verdict;
   if (call->moved) {
     open__from_who(st, f);
+    change__of_kind(cpu);
     call->undecided = 1;
   }
   if (st->stamp & KE_STAMP_MARKED) {
@@ -495,7 +509,7 @@ __weak __noinline int change__run(__u32 cpu) {
     holds = change__place(cpu, 0) && change__judge(cpu);
   if (holds && call->to_dentry)
     holds = change__keep(cpu) && change__place(cpu, 1) && change__judge(cpu) && change__both(cpu);
-  if (!holds) {
+  if (!holds || !change__of_kind(cpu)) {
     event__skip(stats, type);
     return 0;
   }

@@ -85,10 +85,13 @@ void RuleEngine::Match(EventClass cls, const KernelView& kernel) {
   }
   // Clauses of a rule are neighbours.
   const std::vector<Clause>& known = compiled_->clauses(*filtered);
+  const std::vector<Rule>& rules = compiled_->rules().rules;
   for (size_t word = 0; word < kernel.clauses.size(); ++word) {
     for (uint64_t bits = kernel.clauses[word]; bits != 0; bits &= bits - 1) {
       const size_t i = word * 64 + static_cast<size_t>(__builtin_ctzll(bits));
-      if (i < known.size()) Consider(known[i].rule, known[i].exact && !kernel.undecided);
+      // Classes of changes share their clauses; what the kernel could not decide has all of them.
+      if (i >= known.size() || rules[known[i].rule].on != cls) continue;
+      Consider(known[i].rule, known[i].exact && !kernel.undecided);
     }
   }
 }
