@@ -411,6 +411,36 @@ TEST_F(ChangeTest, NoOtherWayToTheNameWorks) {
   EXPECT_EQ(Stat(vault.kept()).st_mode & 0777, 0644u);
 }
 
+// A path too long to be read may be any rule's, but not one on another kind of change.
+TEST_F(ChangeTest, APathTooLongIsRefusedByRulesOnThatChangeOnly) {
+  const std::string folder = NewFolder();
+  Load(fmt::format(
+      "mode: enforce\nrules:\n"
+      "  - {{name: mode, on: file.chmod, when: 'file.path.startsWith(\"{0}/\")', then: deny}}\n"
+      "  - {{name: gone, on: file.unlink, when: 'file.path.startsWith(\"{0}/\") && "
+      "process.uid == 7', then: deny}}\n",
+      folder));
+  Child child([&] {
+    Must(chdir(folder.c_str()), "chdir");
+    const std::string name(200, 'd');
+    for (int depth = 0; depth < 30; ++depth) {
+      Must(mkdir(name.c_str(), 0755), "mkdir");
+      Must(chdir(name.c_str()), "chdir");
+    }
+    Must(close(open("deep", O_CREAT | O_WRONLY | O_CLOEXEC, 0644)), "create");
+    Tell(Result(chmod("deep", 0600)));
+    Tell(Result(unlink("deep")));
+    return 0;
+  });
+  EXPECT_EQ(child.Next(), EPERM) << "it may be what the rule names";
+  EXPECT_EQ(child.Next(), 0) << "no rule on unlink is about this process";
+  EXPECT_EQ(child.Finish(), 0);
+  const std::vector<Seen> alerts = Alerts("mode");
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].cls(), EventClass::kFileChmod);
+  EXPECT_TRUE(Alerts("gone").empty());
+}
+
 TEST_F(ChangeTest, ExecutableMemoryOfNoFileIsSeenAndDenied) {
   Load(
       "mode: enforce\nrules:\n"
