@@ -9,6 +9,7 @@
 
 #define KE_FILE_CLASS(st) ((st)->class & (KE_RC_MAX - 1))
 #include "bpf/lib/hook.h"
+#include "bpf/lib/mounts.h"
 #include "bpf/lib/open.h"
 
 /* What a hook hands over; addresses, 0 = there is none. */
@@ -49,53 +50,6 @@ struct {
 } ke_change_recs SEC(".maps");
 
 const volatile __u32 ke_cfg_may_deny = 0;
-
-#define CHANGE_MOUNTS 32
-
-/* The mount behind `mount` in the file system's list, or with 0 its first one; 0 = there is none.
- * Functions of their own: the compiler would fetch offsets that the kernel lacks before it asks
- * whether it has them. Up to 6.17, and later. */
-static __attribute__((noinline)) __u64 mounts__listed(__u64 super, __u64 mount) {
-  struct super_block* sb = (void*)super;
-  struct mount* at = (void*)mount;
-  struct list_head* next =
-      mount ? BPF_CORE_READ(at, mnt_instance.next) : BPF_CORE_READ(sb, s_mounts.next);
-  if ((__u64)next == super + bpf_core_field_offset(struct super_block, s_mounts)) return 0;
-  return (__u64)next - bpf_core_field_offset(struct mount, mnt_instance);
-}
-
-static __attribute__((noinline)) __u64 mounts__chained(__u64 super, __u64 mount) {
-  struct super_block___single* sb = (void*)super;
-  struct mount___single* at = (void*)mount;
-  return (__u64)(mount ? BPF_CORE_READ(at, mnt_next_for_sb) : BPF_CORE_READ(sb, s_mounts));
-}
-
-static __always_inline struct mount* mounts__next(struct super_block* sb, struct mount* mount) {
-  return (void*)(bpf_core_field_exists(((struct mount___single*)0)->mnt_next_for_sb)
-                     ? mounts__chained((__u64)sb, (__u64)mount)
-                     : mounts__listed((__u64)sb, (__u64)mount));
-}
-
-/* A mount of the file system, of the current mount namespace when there is one: its root's rather
- * than another. For hooks that know no mount. */
-static __always_inline struct vfsmount* change__mount(struct super_block* sb) {
-  struct task_struct* task = (void*)bpf_get_current_task();
-  struct mnt_namespace* ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
-  struct mount* best = NULL;
-  __u64 ours = 0;
-  struct dentry* root = BPF_CORE_READ(sb, s_root);
-  struct mount* at = mounts__next(sb, NULL);
-  for (int i = 0; i < CHANGE_MOUNTS; i++) {
-    if (!at) break;
-    __u64 mine = BPF_CORE_READ(at, mnt_ns) == ns;
-    __u64 whole = BPF_CORE_READ(at, mnt.mnt_root) == root;
-    if (!best || (mine && (whole || !ours))) best = at;
-    ours |= mine;
-    if (mine && whole) break;
-    at = mounts__next(sb, at);
-  }
-  return best ? (void*)best + bpf_core_field_offset(struct mount, mnt) : NULL;
-}
 
 /* Prepares this CPU's state of a change; 0 = no rule in force is on it, or it is the sensor's own.
  */
@@ -186,7 +140,7 @@ __weak __noinline int change__place(__u32 cpu, __u32 to) {
   struct dentry* dentry = (void*)(to ? call->to_dentry : call->dentry);
   struct inode* inode = BPF_CORE_READ(dentry, d_inode);
   __u64 parent = to ? call->to_parent : call->parent;
-  if (!call->mnt) call->mnt = (__u64)change__mount(BPF_CORE_READ(inode, i_sb));
+  if (!call->mnt) call->mnt = (__u64)mounts__ours(BPF_CORE_READ(inode, i_sb));
   st->file_dentry = (__u64)dentry;
   st->file_mnt = call->mnt;
   st->covered = 0;
