@@ -179,6 +179,7 @@ TEST_F(ExecDenyTest, TheEventSaysWhatIsKnown) {
 }
 
 TEST_F(ExecDenyTest, TheBestHookOfTheKernelDenies) {
+  StartAnew();
   Load(Rule("monitor", OfProgram()));
   EXPECT_EQ(ChosenHook(), "") << "nothing is hooked for a set that only watches";
   Load(Rule("enforce", OfProgram()));

@@ -29,22 +29,36 @@ void LoadRules(LiveSensor& sensor, const std::string& yaml) {
   ASSERT_TRUE(status.ok()) << status.ToString();
 }
 
+namespace {
+
+uint64_t RuleErrors(LiveSensor& sensor) {
+  uint64_t errors = 0;
+  sensor.pipeline().Ask([&] { errors = sensor.pipeline().rules().errors(); });
+  return errors;
+}
+
+}  // namespace
+
 void RuleTest::SetUp() {
-  OwnSensorTest::SetUp();
-  sensor_ = LiveSensor::Start();
-  ASSERT_NE(sensor_, nullptr);
-  sensor_->Go();
+  ASSERT_NE(LiveSensor::Shared(), nullptr);
+  sensor().Clear();
+  errors_ = RuleErrors(sensor());
+}
+
+void RuleTest::StartAnew() {
+  LiveSensor::StopShared();
+  SetUp();
 }
 
 void RuleTest::TearDown() {
-  if (sensor_ == nullptr) return;
-  sensor_->Stop();
-  EXPECT_EQ(sensor_->pipeline().rules().errors(), 0u);
+  if (LiveSensor::Shared() == nullptr) return;
+  EXPECT_EQ(RuleErrors(sensor()), errors_);
+  Load("rules: []\n");
 }
 
 std::vector<Seen> RuleTest::Alerts(const std::string& rule) {
-  sensor_->Settle();
-  return sensor_->Events([&](const Seen& seen) {
+  sensor().Settle();
+  return sensor().Events([&](const Seen& seen) {
     const std::vector<std::string> rules = seen.List(FieldId::kAlertRules);
     return std::find(rules.begin(), rules.end(), rule) != rules.end();
   });

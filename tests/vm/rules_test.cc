@@ -45,6 +45,7 @@ void RemoveFolder(const std::string& folder) {
 class RulesTest : public RuleTest {};
 
 TEST_F(RulesTest, WithoutRulesNothingIsJudged) {
+  StartAnew();
   const std::string folder = NewFolder();
   Touch(folder + "/file");
   Child child([&] { return OpenAndClose(folder + "/file"); });
