@@ -36,9 +36,8 @@ class FileOpenTest : public RuleTest {
       const auto pid = static_cast<uint64_t>(child.pid());
       EXPECT_EQ(child.Finish(), 0) << way.name;
       const auto is_it = [&](const Seen& seen) {
-        // On 5.10 a kernel thread opens for io_uring.
         return seen.cls() == EventClass::kFileOpen && seen.Number(kFileIno) == secret.ino() &&
-               (seen.pid() == pid || way.name == std::string_view("io_uring"));
+               seen.pid() == pid;
       };
       sensor().Settle();
       EXPECT_FALSE(sensor().Events(is_it).empty()) << "not seen: " << way.name;

@@ -68,8 +68,16 @@ int OpenBy32BitCall(const std::string& path) {
 #endif
 }
 
-int OpenByRing(const std::string& path) {
+// How a ring gets at its work.
+struct RingKind {
+  uint32_t setup = 0;      // IORING_SETUP_*
+  uint8_t submission = 0;  // IOSQE_*
+};
+
+int OpenByRing(const std::string& path, const RingKind& kind) {
   io_uring_params params{};
+  params.flags = kind.setup;
+  params.sq_thread_idle = 1000;  // ms
   const Fd ring(static_cast<int>(syscall(SYS_io_uring_setup, 4, &params)));
   if (!ring.valid()) return errno;
   // One mapping for both queues: IORING_FEAT_SINGLE_MMAP, 5.4.
@@ -84,12 +92,17 @@ int OpenByRing(const std::string& path) {
   if (queue == MAP_FAILED || entries == MAP_FAILED) return errno;
   std::memset(entries, 0, sizeof(*entries));
   entries[0].opcode = IORING_OP_OPENAT;
+  entries[0].flags = kind.submission;
   entries[0].fd = AT_FDCWD;
   entries[0].addr = reinterpret_cast<uint64_t>(path.c_str());
   entries[0].open_flags = O_RDONLY | O_CLOEXEC;
   *reinterpret_cast<uint32_t*>(queue + params.sq_off.array) = 0;
   __atomic_store_n(reinterpret_cast<uint32_t*>(queue + params.sq_off.tail), 1, __ATOMIC_RELEASE);
-  if (syscall(SYS_io_uring_enter, ring.get(), 1, 1, IORING_ENTER_GETEVENTS, nullptr, 0) != 1) {
+  // With IORING_SETUP_SQPOLL the kernel's thread takes the entry by itself, unless it went to
+  // sleep.
+  const uint32_t wake = (kind.setup & IORING_SETUP_SQPOLL) != 0 ? IORING_ENTER_SQ_WAKEUP : 0;
+  if (syscall(SYS_io_uring_enter, ring.get(), 1, 1, IORING_ENTER_GETEVENTS | wake, nullptr, 0) !=
+      1) {
     return errno;
   }
   const int result = reinterpret_cast<io_uring_cqe*>(queue + params.cq_off.cqes)[0].res;
@@ -183,7 +196,15 @@ const Way kWays[] = {
            static_cast<int>(syscall(SYS_openat2, AT_FDCWD, s.path().c_str(), &how, sizeof(how))));
        return fd.valid() ? 0 : errno;
      }},
-    {"io_uring", [](const Secret& s) { return OpenByRing(s.path()); }},
+    {"io_uring", [](const Secret& s) { return OpenByRing(s.path(), {}); }},
+    {"io_uring's worker",
+     [](const Secret& s) { return OpenByRing(s.path(), {.submission = IOSQE_ASYNC}); }},
+    {"io_uring's polling thread",
+     [](const Secret& s) { return OpenByRing(s.path(), {.setup = IORING_SETUP_SQPOLL}); }},
+    {"io_uring's polling thread and worker",
+     [](const Secret& s) {
+       return OpenByRing(s.path(), {.setup = IORING_SETUP_SQPOLL, .submission = IOSQE_ASYNC});
+     }},
 };
 
 }  // namespace
