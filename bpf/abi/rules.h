@@ -252,13 +252,34 @@ struct ke_ident {
   __u16 pad;
 };
 
+/* Tells a file from what stood at its inode number before, and from what it was before somebody
+ * wrote to it. */
+struct ke_file_version {
+  __s64 ctime_s; /* CLOCK_REALTIME */
+  __u32 ctime_ns;
+  __u32 generation;
+};
+
 /* What the iterator of the sensor's own descriptors says of one. */
 struct ke_file_ident {
   struct ke_hdr hdr; /* type KE_EXISTING */
   struct ke_ident_key key;
   __u32 fd;
   __u32 pad;
+  struct ke_file_version version;
 };
+
+#define KE_TRUSTED_MAX 64
+#define KE_TRUSTED_PATH 256
+
+/* A program that rules don't act on, by its inode (ke_ident_key). */
+struct ke_trusted {
+  struct ke_file_version version;
+  __u32 mnt_ns; /* inode number of the namespace that it has to run in */
+  __u32 pad;
+  char path[KE_TRUSTED_PATH]; /* for people */
+};
+KE_STATIC_ASSERT(sizeof(struct ke_trusted) == 280, "ke_trusted is an element of a map");
 
 /* A living process's ids for the epoch that is being prepared, computed by user space from what it
  * knows of the image. */

@@ -7,6 +7,7 @@
 #define KE_ACT_H
 
 #include "bpf/lib/filter.h"
+#include "bpf/lib/trust.h"
 
 #define KE_EPERM 1
 #define KE_EOPNOTSUPP 95
@@ -71,13 +72,15 @@ __weak __noinline int act__decide(__u32 slot, __u32 at, __u32 class) {
 #define KE_VERDICT_SIGNAL_BITS (0x7fu << 8)
 #define KE_VERDICT_ERRNO_BITS (0xffu << 24)
 
-/* PID 1, and what of the kernel's own carries no user's memory. Workers of io_uring are judged:
- * threads of the process that owns the ring, up to 5.11 kernel threads that borrow its memory. */
+/* PID 1, what of the kernel's own carries no user's memory, and trusted programs. Workers of
+ * io_uring are judged: they are threads of the process that owns the ring (5.12 and later, and
+ * 5.10.162 and later), before that kernel threads that borrow its memory. */
 static __always_inline bool act__is_exempt(__u32 tgid) {
   if (tgid == 1) return true;
   struct task_struct* task = (void*)bpf_get_current_task();
   __u32 flags = BPF_CORE_READ(task, flags);
-  return flags & PF_KTHREAD && !(flags & PF_IO_WORKER_BIT);
+  if (flags & PF_KTHREAD) return !(flags & PF_IO_WORKER_BIT);
+  return trust__is_current();
 }
 
 /* Sends the signal that the verdict says; returns what came of it. */

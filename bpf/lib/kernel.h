@@ -49,14 +49,30 @@ struct super_block___single { /* 6.18 and later */
   struct mount* s_mounts;
 };
 
+struct timespec64 {
+  __s64 tv_sec;
+  long tv_nsec;
+};
+
 struct inode {
   unsigned short i_mode;
   struct super_block* i_sb;
   unsigned long i_ino;
   unsigned int i_nlink;
+  __u32 i_generation;
+  struct timespec64 i_ctime; /* up to 6.5 */
   struct {
     __u32 val;
   } i_uid, i_gid;
+};
+
+struct inode___private { /* 6.6 to 6.10 */
+  struct timespec64 __i_ctime;
+};
+
+struct inode___split { /* 6.11 and later */
+  __s64 i_ctime_sec;
+  __u32 i_ctime_nsec;
 };
 
 struct qstr {
@@ -152,6 +168,7 @@ struct pid_namespace {
 };
 struct user_namespace {
   struct ns_common ns;
+  int level;
 };
 
 struct nsproxy {
@@ -252,6 +269,7 @@ struct css_set {
 
 struct task_struct {
   unsigned int flags;
+  unsigned int ptrace;
   int pid, tgid;
   int exit_code;
   unsigned long atomic_flags;

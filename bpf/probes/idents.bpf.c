@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "bpf/lib/output.h"
+#include "bpf/lib/trust.h"
 
 /*
  * Which inodes the sensor's own descriptors lead to, as the hooks see them: stat(2) tells other
@@ -19,6 +20,7 @@ int idents__iter(struct bpf_iter__task_file* ctx) {
   ident.fd = fd;
   ident.key.ino = inode->i_ino;
   ident.key.dev = inode->i_sb->s_dev;
+  version__read(inode, &ident.version);
   bpf_seq_write(ctx->meta->seq, &ident, sizeof(ident));
   return 0;
 }

@@ -73,6 +73,7 @@ std::string_view Verb(EventClass cls) {
     case EventClass::kSensorRules:
     case EventClass::kSensorSuppressed:
     case EventClass::kSensorGuard:
+    case EventClass::kSensorEnforcement:
       return "sensor";
     default:  // a change of a file is called after its class
       return GetClass(cls).name.substr(GetClass(cls).name.find('.') + 1);
@@ -211,6 +212,15 @@ void TextEncoder::WriteGuard(Line& line) const {
   line.Text(" processes in its first minute: it only watches now");
 }
 
+void TextEncoder::WriteEnforcement(Line& line) const {
+  line.Text("enforcement ");
+  line.Text(Text(kEnforcementChange));
+  if (!Text(kEnforcementPath).empty()) {
+    line.Text(" ");
+    line.Word(Text(kEnforcementPath));
+  }
+}
+
 void TextEncoder::WriteSuppressed(Line& line) const {
   line.Text("rule ");
   line.Text(Text(kSuppressedRule));
@@ -255,6 +265,8 @@ void TextEncoder::WriteDetails(EventView event, Line& line) {
       return WriteSuppressed(line);
     case EventClass::kSensorGuard:
       return WriteGuard(line);
+    case EventClass::kSensorEnforcement:
+      return WriteEnforcement(line);
     case EventClass::kSensorStart:
     case EventClass::kSensorStop:
       return WriteSensor(cls, line);

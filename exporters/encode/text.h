@@ -73,6 +73,7 @@ class TextEncoder final : public Encoder {
   void WriteRules(Line& line) const;
   void WriteSuppressed(Line& line) const;
   void WriteGuard(Line& line) const;
+  void WriteEnforcement(Line& line) const;
   void WriteFork(Line& line) const;
   void WriteExit(Line& line) const;
   void WriteExecFailed(Line& line) const;

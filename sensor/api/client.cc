@@ -101,4 +101,14 @@ absl::Status ApiClient::SetPaused(bool paused) {
   return impl_->ToStatus(impl_->stub->SetPaused(&context, request, &reply));
 }
 
+absl::Status ApiClient::SetTrusted(const std::string& path, bool trusted) {
+  grpc::ClientContext context;
+  impl_->SetDeadline(&context);
+  v1::SetTrustedRequest request;
+  request.set_path(path);
+  request.set_trusted(trusted);
+  v1::SetTrustedReply reply;
+  return impl_->ToStatus(impl_->stub->SetTrusted(&context, request, &reply));
+}
+
 }  // namespace kentry

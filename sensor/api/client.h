@@ -29,6 +29,8 @@ class ApiClient {
   absl::StatusOr<std::string> ReloadRules();
   // As SensorState::SetPaused.
   absl::Status SetPaused(bool paused);
+  // As SensorState::SetTrusted.
+  absl::Status SetTrusted(const std::string& path, bool trusted);
 
   ApiClient(const ApiClient&) = delete;
   ApiClient& operator=(const ApiClient&) = delete;

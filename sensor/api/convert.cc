@@ -171,6 +171,7 @@ void ToMessage(const SensorStatus& from, v1::Status* to) {
   RulesToMessage(from.rules, to->mutable_rules());
   to->mutable_enforcement()->set_pinned(from.pinned);
   to->mutable_enforcement()->set_paused(from.paused);
+  for (const std::string& path : from.trusted) to->mutable_enforcement()->add_trusted(path);
 }
 
 void ToMessage(const ProcessRow& from, v1::Process* to) {
@@ -219,6 +220,7 @@ SensorStatus FromMessage(const v1::Status& from) {
   to.rules = RulesFromMessage(from.rules());
   to.pinned = from.enforcement().pinned();
   to.paused = from.enforcement().paused();
+  to.trusted.assign(from.enforcement().trusted().begin(), from.enforcement().trusted().end());
   return to;
 }
 

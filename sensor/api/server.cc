@@ -71,6 +71,15 @@ class SensorService final : public v1::Sensor::Service {
     return grpc::Status(grpc::StatusCode::ABORTED, std::string(status.message()));
   }
 
+  grpc::Status SetTrusted(grpc::ServerContext*, const v1::SetTrustedRequest* request,
+                          v1::SetTrustedReply*) override {
+    const absl::Status status = state_->SetTrusted(request->path(), request->trusted());
+    if (status.ok()) return grpc::Status::OK;
+    // The paths in it need not be UTF-8, and gRPC takes any bytes.
+    return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                        std::string(status.message()));
+  }
+
  private:
   SensorState* const state_;
 };

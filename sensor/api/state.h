@@ -129,8 +129,9 @@ struct SensorStatus {
   std::vector<OutputStatus> outputs;
   MemoryStatus memory;
   RulesStatus rules;
-  bool pinned = false;  // what is enforced stays when the daemon ends
-  bool paused = false;  // rules only say what they would do
+  bool pinned = false;               // what is enforced stays when the daemon ends
+  bool paused = false;               // rules only say what they would do
+  std::vector<std::string> trusted;  // programs' paths, any bytes
 };
 
 // A process as the sensor knows it. Strings hold any bytes.
@@ -165,6 +166,8 @@ class SensorState {
   virtual absl::StatusOr<std::string> ReloadRules() = 0;
   // Rules only say what they would do, or act again.
   virtual absl::Status SetPaused(bool paused) = 0;
+  // Rules don't act on the program, or do again; see Pipeline::SetTrusted.
+  virtual absl::Status SetTrusted(const std::string& path, bool trusted) = 0;
 };
 
 }  // namespace kentry

@@ -27,7 +27,8 @@ EnforceState OfDaemon(const SensorStatus& status) {
           .revision = status.rules.revision,
           .mode = status.rules.mode,
           .rules = status.rules.count,
-          .generations = status.pinned ? 1u : 0u};
+          .generations = status.pinned ? 1u : 0u,
+          .trusted = status.trusted};
 }
 
 // The rule set of the text that was kept with the tables.
@@ -51,6 +52,7 @@ EnforceState OfPins(const std::vector<PinnedGeneration>& pins) {
   if (!newest.readable) return state;
   state.paused = newest.control.paused != 0;
   state.daemon_pid = newest.control.self;
+  state.trusted = newest.trusted;
   state.epoch = KE_STAMP_EPOCH(newest.control.stamp);
   if (const auto text = newest.rules.find(state.epoch); text != newest.rules.end()) {
     FillRules(text->second, &state);
@@ -90,6 +92,14 @@ absl::StatusOr<uint64_t> RemovePinned() {
   return RemoveAllPins();
 }
 
+absl::Status SetTrusted(const EnforceOptions& options) {
+  ASSIGN_OR_RETURN(const auto client, ApiClient::Connect(options.socket_path, kDeadline));
+  for (const std::string& path : options.paths) {
+    RETURN_IF_ERROR(client->SetTrusted(path, options.task == EnforceOptions::Task::kTrust));
+  }
+  return absl::OkStatus();
+}
+
 int Show(const EnforceOptions& options) {
   const absl::StatusOr<EnforceState> state = Look(options.socket_path);
   if (!state.ok()) return ReportError(state.status());
@@ -112,6 +122,11 @@ int EnforceCommand(const EnforceOptions& options) {
       return Show(options);
     case EnforceOptions::Task::kRelease:
       return Release();
+    case EnforceOptions::Task::kTrust:
+    case EnforceOptions::Task::kUntrust: {
+      const absl::Status status = SetTrusted(options);
+      return status.ok() ? 0 : ReportError(status);
+    }
     case EnforceOptions::Task::kPause:
     case EnforceOptions::Task::kResume:
       break;

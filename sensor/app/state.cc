@@ -101,6 +101,7 @@ void AppState::FillKernel(SensorStatus* status) {
   Kernel& kernel = pipeline_.kernel();
   status->pinned = kernel.pinned();
   status->paused = kernel.rules().paused();
+  status->trusted = kernel.trust().Paths();
   for (const ClassDef& cls : Classes()) {
     if (cls.record == KE_INVALID || cls.record == KE_EXISTING) continue;
     const ClassTotals totals = pipeline_.Totals(cls.record);
@@ -238,6 +239,12 @@ absl::StatusOr<std::string> AppState::ReloadRules() {
 absl::Status AppState::SetPaused(bool paused) {
   if (pipeline_.Ask([&] { pipeline_.Pause(paused); })) return absl::OkStatus();
   return absl::AbortedError("the sensor is stopping");
+}
+
+absl::Status AppState::SetTrusted(const std::string& path, bool trusted) {
+  absl::Status status = absl::AbortedError("the sensor is stopping");
+  pipeline_.Ask([&] { status = pipeline_.SetTrusted(path, trusted); });
+  return status;
 }
 
 }  // namespace kentry

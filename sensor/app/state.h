@@ -30,6 +30,7 @@ class AppState final : public SensorState {
   std::vector<ProcessRow> Processes(bool with_exited) override;
   absl::StatusOr<std::string> ReloadRules() override;
   absl::Status SetPaused(bool paused) override;
+  absl::Status SetTrusted(const std::string& path, bool trusted) override;
 
   // Before the first call; must outlive this.
   void set_rules(RuleSource* rules) { rules_ = rules; }

@@ -31,6 +31,8 @@ CommandSpec SpecOf(std::string_view name) {
   if (name == "enforce status") return EnforceStatusSpec();
   if (name == "enforce pause") return EnforcePauseSpec();
   if (name == "enforce resume") return EnforceResumeSpec();
+  if (name == "enforce trust") return EnforceTrustSpec();
+  if (name == "enforce untrust") return EnforceUntrustSpec();
   if (name == "enforce release") return EnforceReleaseSpec();
   return VersionSpec();
 }

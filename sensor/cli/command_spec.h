@@ -68,6 +68,8 @@ CommandSpec RulesReloadSpec();
 CommandSpec EnforceStatusSpec();
 CommandSpec EnforcePauseSpec();
 CommandSpec EnforceResumeSpec();
+CommandSpec EnforceTrustSpec();
+CommandSpec EnforceUntrustSpec();
 CommandSpec EnforceReleaseSpec();
 CommandSpec VersionSpec();
 

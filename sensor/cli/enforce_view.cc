@@ -25,12 +25,17 @@ std::string RuleSetLine(const EnforceState& state) {
 }  // namespace
 
 std::string RenderEnforceText(const EnforceState& state) {
-  return fmt::format("enforcing  {}\nrule set   {}\ndaemon     {}\npinned     {}\n",
-                     Enforcing(state), RuleSetLine(state),
-                     state.daemon_pid != 0 ? fmt::format("pid {}", state.daemon_pid)
-                     : state.pinned        ? "none: events wait in the rings"
-                                           : "none",
-                     state.pinned ? "yes: stays when the daemon ends" : "no: ends with the daemon");
+  std::string text =
+      fmt::format("enforcing  {}\nrule set   {}\ndaemon     {}\npinned     {}\n", Enforcing(state),
+                  RuleSetLine(state),
+                  state.daemon_pid != 0 ? fmt::format("pid {}", state.daemon_pid)
+                  : state.pinned        ? "none: events wait in the rings"
+                                        : "none",
+                  state.pinned ? "yes: stays when the daemon ends" : "no: ends with the daemon");
+  for (const std::string& path : state.trusted) {
+    text += fmt::format("trusted    {}\n", Printable(path));
+  }
+  return text;
 }
 
 std::string RenderEnforceJson(const EnforceState& state) {
@@ -46,6 +51,7 @@ std::string RenderEnforceJson(const EnforceState& state) {
   json.String("mode", state.mode);
   json.Uint("rules", state.rules);
   json.Uint("generations", state.generations);
+  json.Strings("trusted", state.trusted);
   json.EndObject();
   return json.TakeLine();
 }

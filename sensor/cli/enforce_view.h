@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace kentry {
 
@@ -16,8 +17,9 @@ struct EnforceState {
   std::string rule_set;     // any bytes
   std::string revision;     // any bytes
   std::string mode;
-  uint64_t rules = 0;        // enabled ones
-  uint64_t generations = 0;  // of pins; two while one build takes over from another
+  uint64_t rules = 0;                // enabled ones
+  uint64_t generations = 0;          // of pins; two while one build takes over from another
+  std::vector<std::string> trusted;  // programs' paths, any bytes
 };
 
 std::string RenderEnforceText(const EnforceState& state);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kHelpColumns = 96;
 
-constexpr std::array<CommandHelp, 15> kCommands = {{
+constexpr std::array<CommandHelp, 17> kCommands = {{
     {.name = "run",
      .usage = "kentry run [OPTION]...",
      .summary = "watch this machine and show what happens, until Ctrl-C",
@@ -125,6 +125,22 @@ constexpr std::array<CommandHelp, 15> kCommands = {{
      .summary = "end a pause",
      .about = "Rules that enforce act again.",
      .examples = "  kentry enforce resume\n"},
+    {.name = "enforce trust",
+     .usage = "kentry enforce trust [OPTION]... PATH...",
+     .summary = "let a program do what rules forbid",
+     .about =
+         "Rules judge what the program does, tell it (verdict exempt), and don't act on it, "
+         "while it runs as root in the machine's own namespaces and nobody traces it; programs "
+         "that it starts are not trusted. The file counts as it is now: when it is written "
+         "to, renamed or replaced, it is not trusted any more. At most 64. Pinned with the "
+         "rules, else forgotten when the sensor ends. Asks the running sensor.",
+     .examples = "  kentry enforce trust /usr/bin/dpkg\n"},
+    {.name = "enforce untrust",
+     .usage = "kentry enforce untrust [OPTION]... PATH...",
+     .summary = "end a program's trust",
+     .about = "The path is the one of \"kentry enforce trust\", as \"kentry enforce status\" "
+              "shows it.",
+     .examples = "  kentry enforce untrust /usr/bin/dpkg\n"},
     {.name = "enforce release",
      .usage = "kentry enforce release",
      .summary = "remove what \"kentry run --pin\" left in force",

@@ -44,7 +44,8 @@ inline constexpr uint32_t kAllClasses = (1u << kEventClassCount) - 2;
 inline constexpr uint32_t kSensorClasses =
     ClassBit(EventClass::kSensorStart) | ClassBit(EventClass::kSensorLoss) |
     ClassBit(EventClass::kSensorStop) | ClassBit(EventClass::kSensorRules) |
-    ClassBit(EventClass::kSensorSuppressed) | ClassBit(EventClass::kSensorGuard);
+    ClassBit(EventClass::kSensorSuppressed) | ClassBit(EventClass::kSensorGuard) |
+    ClassBit(EventClass::kSensorEnforcement);
 // Events of files: there only because a rule asked for them.
 inline constexpr uint32_t kFileClassBits =
     ClassBit(EventClass::kFileOpen) | (kAllClasses & ~(ClassBit(EventClass::kFileUnlink) - 1));
@@ -120,8 +121,9 @@ struct RulesOptions {
 };
 
 struct EnforceOptions {
-  enum class Task { kStatus, kPause, kResume, kRelease };
+  enum class Task { kStatus, kPause, kResume, kTrust, kUntrust, kRelease };
   Task task = Task::kStatus;
+  std::vector<std::string> paths;  // kTrust, kUntrust: absolute
   std::string socket_path = kDefaultSocketPath;
   EventFormat format = EventFormat::kText;
 };

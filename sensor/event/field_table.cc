@@ -65,6 +65,8 @@ constexpr std::array<ClassDef, kEventClassCount - 1> kClasses = {{
     {kFileMmapExec, "file.mmap_exec", KE_FILE_MMAP_EXEC,
      "memory was to become executable: mmap or mprotect with PROT_EXEC, also those of an exec and "
      "of the dynamic loader, and a rule asked for it"},
+    {kSensorEnforcement, "sensor.enforcement", KE_INVALID,
+     "somebody changed what is enforced: paused or resumed it, or had a program trusted or not"},
 }};
 
 constexpr uint32_t C(EventClass cls) { return 1u << static_cast<int>(cls); }

@@ -41,8 +41,9 @@ enum class EventClass : uint8_t {
   kFileTruncated = 23,
   kFileSetxattr = 24,
   kFileMmapExec = 25,
+  kSensorEnforcement = 26,
 };
-inline constexpr int kEventClassCount = 26;
+inline constexpr int kEventClassCount = 27;
 
 struct ClassDef {
   EventClass id = EventClass::kNone;
@@ -55,12 +56,14 @@ struct ClassDef {
 std::span<const ClassDef> Classes();
 // The class's row; `id` must not be kNone.
 const ClassDef& GetClass(EventClass id);
+// Is it one of enum ke_change_kind? Which one is the class's distance from kFileUnlink.
+constexpr bool IsChangeClass(EventClass id) {
+  return id >= EventClass::kFileUnlink && id <= EventClass::kFileMmapExec;
+}
 // Is the event of a file: do its records begin with struct ke_file_open?
 constexpr bool IsFileClass(EventClass id) {
-  return id == EventClass::kFileOpen || id >= EventClass::kFileUnlink;
+  return id == EventClass::kFileOpen || IsChangeClass(id);
 }
-// Is it one of enum ke_change_kind? Which one is the class's distance from kFileUnlink.
-constexpr bool IsChangeClass(EventClass id) { return id >= EventClass::kFileUnlink; }
 // The row with that name, or nullptr.
 const ClassDef* FindClass(std::string_view name);
 

@@ -79,6 +79,7 @@ absl::Status Kernel::Impl::Load(const KernelOptions& options) {
     failed_exec_.Load(base_->obj, [this](const char* name) { return HasFunction(name); });
   }
   RETURN_IF_ERROR(rules_.Attach(base_->obj));
+  trust_.Attach(bpf_map__fd(base_->maps.ke_trusted));
   return pins_ ? AdoptHooks() : absl::OkStatus();
 }
 
@@ -305,14 +306,14 @@ absl::Status Kernel::Impl::ForEachExisting(absl::FunctionRef<void(std::span<cons
   });
 }
 
-absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> Kernel::Impl::OwnFiles() {
-  std::vector<std::pair<uint32_t, ke_ident_key>> files;
+absl::StatusOr<std::vector<ke_file_ident>> Kernel::Impl::OwnFiles() {
+  std::vector<ke_file_ident> files;
   RETURN_IF_ERROR(
       ReadIterator(base_->progs.idents__iter, [&files](std::span<const uint8_t> record) {
         ke_file_ident ident;
         if (record.size() < sizeof(ident)) return;
         std::memcpy(&ident, record.data(), sizeof(ident));
-        files.emplace_back(ident.fd, ident.key);
+        files.push_back(ident);
       }));
   return files;
 }
@@ -500,9 +501,8 @@ absl::Status Kernel::PendProcesses(std::span<const std::pair<uint32_t, ke_pendin
   return impl_->PendProcesses(processes);
 }
 RuleLoader& Kernel::rules() { return impl_->rules_; }
-absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> Kernel::OwnFiles() {
-  return impl_->OwnFiles();
-}
+absl::StatusOr<std::vector<ke_file_ident>> Kernel::OwnFiles() { return impl_->OwnFiles(); }
+TrustList& Kernel::trust() { return impl_->trust_; }
 std::vector<ProgramInfo> Kernel::Programs() const { return impl_->Programs(); }
 uint64_t Kernel::Missed(ke_type type) const { return impl_->Missed(type); }
 KernelMemory Kernel::Memory() const { return impl_->Memory(); }

@@ -17,6 +17,7 @@
 #include "sensor/kernel/other_rings.h"
 #include "sensor/kernel/ring_reader.h"
 #include "sensor/kernel/rule_loader.h"
+#include "sensor/kernel/trust_list.h"
 
 namespace kentry {
 
@@ -116,9 +117,10 @@ class Kernel {
   absl::Status PrepareRules(const RuleTables& tables);
   absl::Status PendProcesses(std::span<const std::pair<uint32_t, ke_pending>> processes);
   RuleLoader& rules();
-  // The inodes that descriptors of this process lead to, as the hooks see them: fd, inode. In no
-  // order, and with all other descriptors of the process among them.
-  absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> OwnFiles();
+  // The inodes that descriptors of this process lead to, as the hooks see them. In no order, and
+  // with all other descriptors of the process among them.
+  absl::StatusOr<std::vector<ke_file_ident>> OwnFiles();
+  TrustList& trust();
 
   // Programs as the kernel lists them now.
   std::vector<ProgramInfo> Programs() const;

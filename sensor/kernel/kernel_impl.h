@@ -74,10 +74,11 @@ class Kernel::Impl {
   size_t notes_bytes_ = 0;
   std::vector<Backend> backends_;  // but those of the classes that have their own
   RuleLoader rules_;
+  TrustList trust_;
   std::vector<Backend> Backends() const;
   absl::Status PrepareRules(const RuleTables& tables);
   absl::Status PendProcesses(std::span<const std::pair<uint32_t, ke_pending>> processes);
-  absl::StatusOr<std::vector<std::pair<uint32_t, ke_ident_key>>> OwnFiles();
+  absl::StatusOr<std::vector<ke_file_ident>> OwnFiles();
   absl::Status KeepRules(std::string_view text, uint32_t oldest);
   absl::Status FromOthers(absl::FunctionRef<void(OtherRings*)> sink);
   absl::Status ReadIterator(bpf_program* program,

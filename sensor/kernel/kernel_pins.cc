@@ -57,7 +57,10 @@ absl::Status Kernel::Impl::AdoptHooks() {
   file_open_.DropOld();
   ASSIGN_OR_RETURN(const auto all, PinnedGenerations());
   for (const PinnedGeneration& one : all) {
-    if (one.folder != pins_->folder() && one.readable) rules_.ComeAfter(one.control);
+    if (one.folder == pins_->folder() || !one.readable) continue;
+    rules_.ComeAfter(one.control);
+    const auto trusted = OpenPinned(one.folder + "/maps/ke_trusted");
+    if (trusted.ok()) trust_.AddAll(trusted->get());
   }
   return absl::OkStatus();
 }

@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "fmt/format.h"
+#include "sensor/kernel/trust_list.h"
 #include "sensor/util/status.h"
 
 namespace kentry {
@@ -164,6 +165,8 @@ absl::StatusOr<std::vector<PinnedGeneration>> PinnedGenerations() {
     one.readable = identity.ok() && identity->abi == kPinAbi && control.ok() &&
                    bpf_map_lookup_elem(control->get(), &zero, &one.control) == 0;
     if (one.readable) one.rules = ReadPinnedRules(one.folder);
+    const auto trusted = OpenPinned(one.folder + "/maps/ke_trusted");
+    if (one.readable && trusted.ok()) one.trusted = TrustedPaths(trusted->get());
     generations.push_back(std::move(one));
   }
   return generations;

@@ -35,6 +35,7 @@ struct PinnedGeneration {
   bool readable = false;  // of this build's ABI: what follows can be known
   ke_rule_control control{};
   std::map<uint32_t, std::string> rules;
+  std::vector<std::string> trusted;  // programs' paths
 };
 
 // All complete generations, oldest first. kPermissionDenied: not for this user.

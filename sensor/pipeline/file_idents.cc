@@ -202,11 +202,11 @@ bool FileIdents::Ask(Batch* batch) {
   if (batch->open.empty()) return true;
   const auto files = kernel_.OwnFiles();
   if (!Count(files.status())) return false;
-  for (const auto& [fd, key] : *files) {
-    const auto at = batch->by_fd.find(fd);
+  for (const ke_file_ident& file : *files) {
+    const auto at = batch->by_fd.find(file.fd);
     if (at == batch->by_fd.end()) continue;
     const auto& [ident, look] = at->second;
-    Known& known = look->found[{key.ino, key.dev}];
+    Known& known = look->found[{file.key.ino, file.key.dev}];
     Merge(ident, &known.ident);
     known.drops = look->drops;
   }

@@ -426,8 +426,6 @@ uint64_t Pipeline::Poll(uint64_t until_ns) {
   return count;
 }
 
-void Pipeline::Pause(bool paused) { kernel_->rules().SetPaused(paused); }
-
 void Pipeline::Housekeeping(uint64_t now_ns) {
   if (now_ns < next_housekeeping_ns_) return;
   next_housekeeping_ns_ = now_ns + kHousekeepingNs;

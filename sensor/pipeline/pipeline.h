@@ -76,8 +76,13 @@ class Pipeline {
   // another build are ended, and what they had to tell is told. Once, before Run, with the first
   // rules in force.
   absl::Status TakeOver();
-  // Rules only say what they would do, or act again.
+  // Rules only say what they would do, or act again. Tells it as an event when that is news.
   void Pause(bool paused);
+  // Rules don't act on what the program does while it runs as root, in the machine's own
+  // namespaces, and is not traced; or they do again. The file counts as it is now: when it is
+  // written to or replaced, it is not trusted any more. An absolute path; links in it are followed
+  // now. kInvalidArgument, kNotFound, kResourceExhausted: see TrustList.
+  absl::Status SetTrusted(const std::string& path, bool trusted);
   // The rules in force, or nullptr. Same thread.
   const RuleHost& rules() const { return rules_; }
   RuleHost& rules() { return rules_; }
@@ -129,6 +134,7 @@ class Pipeline {
   // Appends the event, with what the rules say of it, unless they drop it. `only_alerts`: not at
   // all when they say nothing.
   void Judge(EventView event, std::span<const uint8_t> record, Process* process, bool only_alerts);
+  void ReportEnforcement(std::string_view change, std::string_view path);
   void AppendVerdict(EventClass cls, uint32_t verdict);
   void StopRunaways(const RuleEngine& engine);
   void ReportSuppressed(std::string_view rule, const Limiter::Suppressed& suppressed);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 
 #include "fmt/format.h"
@@ -367,6 +368,31 @@ TEST_F(PinTest, ADeadDaemonIsNobodyAnyMore) {
   EXPECT_EQ(Status().find("\"daemon_pid\":0"), std::string::npos) << answer_;
   EndDaemon(SIGKILL);
   EXPECT_NE(Status().find("\"daemon_pid\":0"), std::string::npos) << answer_;
+}
+
+// Also by another build: that one has a list of its own.
+TEST_F(PinTest, ATrustedProgramStaysTrusted) {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  StartDaemon("out");
+  EXPECT_EQ(Open(), EPERM);
+  EXPECT_EQ(Kentry({"enforce", "trust", "--socket", folder_ + "/sock", self}), 0) << answer_;
+  EXPECT_EQ(Open(), 0);
+  EndDaemon(SIGKILL);
+  EXPECT_EQ(Open(), 0);
+  EXPECT_NE(Status().find(fmt::format("\"trusted\":[\"{}\"]", self)), std::string::npos) << answer_;
+  EXPECT_EQ(Kentry({"enforce", "untrust", "--socket", folder_ + "/sock", self}), 3) << answer_;
+  ChangeIdentity([](PinIdentity* identity) { ++identity->hash; });
+  StartDaemon("other");
+  EXPECT_EQ(Open(), 0);
+  EXPECT_EQ(Kentry({"enforce", "untrust", "--socket", folder_ + "/sock", self}), 0) << answer_;
+  EXPECT_EQ(Open(), EPERM);
+  EXPECT_EQ(Kentry({"enforce", "pause", "--socket", folder_ + "/sock"}), 0) << answer_;
+  EXPECT_EQ(Open(), 0);
+  EndDaemon(SIGTERM);
+  const std::string told = ReadFile(folder_ + "/other");
+  for (const std::string change : {"untrusted", "paused"}) {
+    EXPECT_EQ(CountOf(told, fmt::format("\"change\":\"{}\"", change)), 1u) << told;
+  }
 }
 
 }  // namespace

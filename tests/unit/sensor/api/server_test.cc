@@ -30,6 +30,7 @@ class FakeState : public SensorState {
   }
   absl::StatusOr<std::string> ReloadRules() override { return reload; }
   absl::Status SetPaused(bool) override { return absl::OkStatus(); }
+  absl::Status SetTrusted(const std::string&, bool) override { return absl::OkStatus(); }
   std::vector<ProcessRow> Processes(bool with_exited) override {
     std::vector<ProcessRow> rows;
     for (const ProcessRow& row : processes) {

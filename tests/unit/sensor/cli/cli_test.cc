@@ -44,6 +44,7 @@ class EmptyState : public SensorState {
   SensorStatus Status() override { return {.version = "test"}; }
   absl::StatusOr<std::string> ReloadRules() override { return std::string("reloaded\n"); }
   absl::Status SetPaused(bool) override { return absl::OkStatus(); }
+  absl::Status SetTrusted(const std::string&, bool) override { return absl::OkStatus(); }
   std::vector<ProcessRow> Processes(bool with_exited) override {
     return {{.pid = 1, .args = {with_exited ? "all" : "living"}}};
   }
