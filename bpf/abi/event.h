@@ -47,6 +47,8 @@ enum ke_type {
   KE_FILE_TRUNCATED = 18,
   KE_FILE_SETXATTR = 19,
   KE_FILE_MMAP_EXEC = 20,
+  KE_PTRACE = 21,      /* struct ke_deed */
+  KE_SIGNAL = 22,      /* struct ke_deed */
   KE_EXEC_DENIED = 24, /* struct ke_process: the image that was not started */
   KE_TYPE_MAX = 32,    /* bound of the counter tables, not a type */
 };
@@ -308,6 +310,47 @@ struct ke_file_change {
   __u32 how;      /* KE_CHANGE_BY_* */
 };
 KE_STATIC_ASSERT(sizeof(struct ke_file_change) == 272, "ke_file_change is wire format");
+
+/* Who does it: how struct ke_file_open and struct ke_deed begin. */
+struct ke_actor {
+  struct ke_hdr hdr;
+  __u32 tgid;
+  __u32 tid;
+  __u64 start_ns;
+  struct ke_creds creds; /* as of the event */
+  struct ke_namespaces ns;
+  __u64 cgroup_id;
+};
+KE_STATIC_ASSERT(sizeof(struct ke_actor) == KE_OFFSETOF(struct ke_file_open, ino),
+                 "ke_file_open begins like ke_actor");
+
+/* ke_deed.access: what conditions may ask of a deed and its target. */
+#define KE_DEED_ATTACH (1u << 0)  /* ptrace: to control the target or its memory, not to look */
+#define KE_DEED_TRACEME (1u << 1) /* ptrace: the caller offers itself to the target */
+#define KE_DEED_SENSOR (1u << 2)  /* the target is the sensor */
+#define KE_DEED_SAME_CONTAINER (1u << 3) /* same mount and pid namespace */
+#define KE_DEED_CHILD (1u << 4)          /* the target is a child of who does it */
+#define KE_DEED_ACCESS_MAX 32            /* bound of all bits together */
+
+#define KE_DEED_UNDECIDED 1u /* ke_deed.flags: the filter lacked a value */
+
+/* What one process does to another. */
+struct ke_deed {
+  struct ke_actor by;
+  __u64 target_start_ns; /* with target_tgid the identity of the target */
+  __u64 target_cgroup_id;
+  __u32 target_tgid;
+  __u32 target_tid; /* the thread that was named */
+  __u32 target_uid; /* real, as others see it */
+  __u32 access;     /* KE_DEED_ATTACH … */
+  __u32 mode;       /* ptrace: PTRACE_MODE_* of the kernel's linux/ptrace.h; 0 = TRACEME */
+  __u32 signal;     /* signal: its number, 0 = only whether it could be sent */
+  __u32 flags;      /* KE_DEED_UNDECIDED */
+  __u32 verdict;    /* KE_VERDICT_* */
+  char target_comm[KE_COMM_MAX];
+  struct ke_span clauses; /* as in ke_process */
+};
+KE_STATIC_ASSERT(sizeof(struct ke_deed) == 240, "ke_deed is wire format");
 
 enum ke_cgroup_op {
   KE_CGROUP_MKDIR = 1,

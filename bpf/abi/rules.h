@@ -27,12 +27,14 @@ enum ke_rule_class {
   KE_RC_OPEN = 1,
   KE_RC_CHANGE = 2,    /* all of enum ke_change_kind */
   KE_RC_CHANGE_TO = 3, /* the same clauses, as conditions on the new name: no class of its own */
-  KE_RC_MAX = 4,
+  KE_RC_PTRACE = 4,
+  KE_RC_SIGNAL = 5,
+  KE_RC_MAX = 8,
 };
 
 #define KE_MASK_SLOTS 16     /* intersections that are kept for each user of the filter */
 #define KE_IMAGE_SLOTS 64    /* executed files whose ids each CPU keeps */
-#define KE_NUMBERS_MAX 8     /* number fields of a process that one epoch can compare */
+#define KE_NUMBERS_MAX 8     /* number fields that one epoch can compare */
 #define KE_TESTS_MAX 64      /* bit tests of one epoch */
 #define KE_MARK_TESTS_MAX 32 /* of them of marks */
 #define KE_MARKS_MAX 63      /* marks of one epoch */
@@ -54,7 +56,7 @@ enum ke_dim {
   KE_DIM_FILE_DIR = 18,     /* by directory: clauses an exact path or a prefix in it may satisfy */
   KE_DIM_FILE_PARTIAL = 19, /* by directory: clauses with a prefix that ends inside a name in it */
   KE_DIM_FILE_HINT = 20,    /* last eight bytes: clauses whose suffix may hold */
-  KE_DIM_FILE_ACCESS = 21,  /* by KE_FILE_READ … bits, or KE_CHANGE_ACCESS() */
+  KE_DIM_FILE_ACCESS = 21,  /* by KE_FILE_READ … bits, KE_CHANGE_ACCESS(), KE_DEED_* bits */
   KE_DIM_ADDRESS = 22,      /* … one for each ke_address_place */
   KE_DIM_MAX = 24,
 };
@@ -66,7 +68,7 @@ enum ke_address_place {
   KE_ADDRESS_PLACES = 2,
 };
 
-/* Number fields of a process (ke_rule_config.numbers). */
+/* Number fields (ke_rule_config.numbers): of the process, and of what it does to another. */
 enum ke_number {
   KE_NUM_UID = 0,
   KE_NUM_GID = 1,
@@ -86,7 +88,9 @@ enum ke_number {
   KE_NUM_NS_USER = 15,
   KE_NUM_NS_CGROUP = 16,
   KE_NUM_NS_TIME = 17,
-  KE_NUM_MAX = 18,
+  KE_NUM_SIGNAL = 18,     /* only KE_RC_SIGNAL */
+  KE_NUM_TARGET_UID = 19, /* only KE_RC_PTRACE, KE_RC_SIGNAL */
+  KE_NUM_MAX = 20,
 };
 
 /* Words that bit tests look at. */
@@ -178,7 +182,7 @@ struct ke_rule_config {
   __u32 pad;
   struct ke_acts acts[KE_RC_MAX];
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 2432, "ke_rule_config is read by both sides");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 3104, "ke_rule_config is read by both sides");
 
 /* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
 struct ke_string_key {

@@ -368,7 +368,7 @@ static __always_inline void change__subject(const struct ke_open_state* st,
   out->start_ns = st->start_ns;
   out->cgroup_id = current__cgroup_id();
   out->verdict = st->verdict;
-  open__creds(&out->creds, &out->ns, &loginuid, &sessionid);
+  current__read(&out->creds, &out->ns, &loginuid, &sessionid);
 }
 
 /* The record's number, and what of it is neither path nor text. */

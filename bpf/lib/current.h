@@ -15,10 +15,10 @@ static __always_inline bool current__is_typed(void) {
   return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
 }
 
-/* task__cgroup_id for a task that is a number, on 5.10. */
+/* task__cgroup_id for a task that is a number. */
 static __always_inline __u64 untyped__cgroup_id(struct task_struct* task) {
-  if (ke_cfg_cgroup_subsys < 0) return bpf_get_current_cgroup_id();
   struct css_set* set = BPF_CORE_READ(task, cgroups);
+  if (ke_cfg_cgroup_subsys < 0) return BPF_CORE_READ(set, dfl_cgrp, kn, id);
   struct cgroup_subsys_state* css = NULL;
   bpf_probe_read_kernel(&css, sizeof(css),
                         (void*)set + bpf_core_field_offset(struct css_set, subsys) +
@@ -27,8 +27,9 @@ static __always_inline __u64 untyped__cgroup_id(struct task_struct* task) {
 }
 
 static __always_inline __u64 current__cgroup_id(void) {
-  return current__is_typed() ? task__cgroup_id(current__typed())
-                             : untyped__cgroup_id((void*)bpf_get_current_task());
+  if (current__is_typed()) return task__cgroup_id(current__typed());
+  return ke_cfg_cgroup_subsys < 0 ? bpf_get_current_cgroup_id()
+                                  : untyped__cgroup_id((void*)bpf_get_current_task());
 }
 
 /* The namespaces that the machine started with: they are never freed, nor is the set of them
@@ -92,6 +93,43 @@ static __always_inline void root__fill(struct ke_place* place) {
     bpf_core_read(&root, sizeof(root), &fs->root);
     place->root_dentry = (__u64)root.dentry;
     place->root_mnt = (__u64)root.mnt;
+  }
+}
+
+/* The pid namespace that a task is in. */
+static __always_inline struct pid_namespace* untyped__pid_ns(struct task_struct* task) {
+  struct pid* pid = BPF_CORE_READ(task, thread_pid);
+  __u32 level = BPF_CORE_READ(pid, level);
+  struct upid upid = {};
+  bpf_probe_read_kernel(
+      &upid, sizeof(upid),
+      (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid));
+  return upid.ns;
+}
+
+/* Credentials, namespaces and login of the current task, by reads. */
+static __always_inline void current__read(struct ke_creds* creds, struct ke_namespaces* ns,
+                                          __u32* loginuid, __u32* sessionid) {
+  struct task_struct* task = (void*)bpf_get_current_task();
+  const struct cred* cred = BPF_CORE_READ(task, cred);
+  struct nsproxy* proxy = BPF_CORE_READ(task, nsproxy);
+  bpf_core_read(&creds->uid, 32, &cred->uid);
+  bpf_core_read(&creds->cap_inheritable, 40, &cred->cap_inheritable);
+  creds->securebits = BPF_CORE_READ(cred, securebits);
+  creds->pad = 0;
+  ns->user = BPF_CORE_READ(cred, user_ns, ns.inum);
+  ns->mnt = BPF_CORE_READ(proxy, mnt_ns, ns.inum);
+  ns->net = BPF_CORE_READ(proxy, net_ns, ns.inum);
+  ns->uts = BPF_CORE_READ(proxy, uts_ns, ns.inum);
+  ns->ipc = BPF_CORE_READ(proxy, ipc_ns, ns.inum);
+  ns->cgroup = BPF_CORE_READ(proxy, cgroup_ns, ns.inum);
+  ns->time = BPF_CORE_READ(proxy, time_ns, ns.inum);
+  struct pid_namespace* pid_ns = untyped__pid_ns(BPF_CORE_READ(task, group_leader));
+  ns->pid = BPF_CORE_READ(pid_ns, ns.inum);
+  *loginuid = *sessionid = ~0u;
+  if (bpf_core_field_exists(task->loginuid)) {
+    *loginuid = BPF_CORE_READ(task, loginuid.val);
+    *sessionid = BPF_CORE_READ(task, sessionid);
   }
 }
 

@@ -122,6 +122,16 @@ static __always_inline void filter__cgroup(struct ke_filter* f, const struct ke_
     f->undecided = 1;
 }
 
+/* Id of the value in the table of the number field at a place. */
+static __always_inline __u32 number__id(__u32 at, __u32 place, __u32 value) {
+  struct ke_number_key key = {.bits = 64, .bytes = {}};
+  value = __builtin_bswap32(value);
+  key.bytes[0] = place;
+  __builtin_memcpy(&key.bytes[4], &value, sizeof(value));
+  __u32* id = rules__lookup(ke_r_numbers, at, &key);
+  return id ? *id : 0;
+}
+
 static __always_inline void filter__numbers(struct ke_filter* f, const struct ke_rule_config* cfg,
                                             __u32 at, __u32 class) {
   for (__u32 i = 0; i < KE_NUMBERS_MAX; i++) {
@@ -129,12 +139,7 @@ static __always_inline void filter__numbers(struct ke_filter* f, const struct ke
     __u32 base = cfg->base[class & (KE_RC_MAX - 1)][KE_DIM_NUMBER + i];
     __u32 which = cfg->numbers[i];
     if (!base || which >= KE_NUM_MAX) continue;
-    struct ke_number_key key = {.bits = 64, .bytes = {}};
-    __u32 value = __builtin_bswap32(f->numbers[which]);
-    key.bytes[0] = i;
-    __builtin_memcpy(&key.bytes[4], &value, sizeof(value));
-    __u32* id = rules__lookup(ke_r_numbers, at, &key);
-    filter__want(f, base, id ? *id : 0);
+    filter__want(f, base, number__id(at, i, f->numbers[which]));
   }
 }
 

@@ -28,4 +28,20 @@ static __always_inline int hook__refusal(bool refused) {
   return refusal;
 }
 
+#define HELD(call)     \
+  ({                   \
+    hook__hold();      \
+    int _ret = (call); \
+    hook__let_go();    \
+    _ret;              \
+  })
+
+/* A hook with the same arguments in both shapes: a BPF LSM program, and one on the function that
+ * asks the modules. */
+#define HOOK_PAIR(name, hook, call, args...)                                  \
+  SEC("lsm/" #hook)                                                           \
+  int BPF_PROG(name##__lsm, args, int ret) { return ret ? ret : HELD(call); } \
+  SEC("fmod_ret/security_" #hook)                                             \
+  int BPF_PROG(name##__modify, args, int ret) { return ret ? ret : (call); }
+
 #endif

@@ -220,7 +220,7 @@ static __always_inline void create__report(struct ke_cpu_stats* stats, __u32 cpu
   struct ke_file_open* out = &rec->fixed;
   __u32 unused;
   open__subject(stats, cpu, st, out);
-  open__creds(&out->creds, &out->ns, &unused, &unused);
+  current__read(&out->creds, &out->ns, &unused, &unused);
   out->access = KE_FILE_CREATED; /* it was judged as writing; what it was to be, nobody knows */
   out->ino = 0;
   out->dev = dentry->d_parent->d_inode->i_sb->s_dev;

@@ -193,36 +193,6 @@ static __always_inline bool dir__same(const struct ke_dir* a, const struct ke_di
 /* Where the current task's state stands: ke_filters, ke_walks of the object's hooks. */
 static __always_inline __u32 open__slot(__u32 cpu) { return ke_cfg_first_slot + cpu; }
 
-static __always_inline void open__creds(struct ke_creds* creds, struct ke_namespaces* ns,
-                                        __u32* loginuid, __u32* sessionid) {
-  struct task_struct* task = (void*)bpf_get_current_task();
-  const struct cred* cred = BPF_CORE_READ(task, cred);
-  struct nsproxy* proxy = BPF_CORE_READ(task, nsproxy);
-  bpf_core_read(&creds->uid, 32, &cred->uid);
-  bpf_core_read(&creds->cap_inheritable, 40, &cred->cap_inheritable);
-  creds->securebits = BPF_CORE_READ(cred, securebits);
-  creds->pad = 0;
-  ns->user = BPF_CORE_READ(cred, user_ns, ns.inum);
-  ns->mnt = BPF_CORE_READ(proxy, mnt_ns, ns.inum);
-  ns->net = BPF_CORE_READ(proxy, net_ns, ns.inum);
-  ns->uts = BPF_CORE_READ(proxy, uts_ns, ns.inum);
-  ns->ipc = BPF_CORE_READ(proxy, ipc_ns, ns.inum);
-  ns->cgroup = BPF_CORE_READ(proxy, cgroup_ns, ns.inum);
-  ns->time = BPF_CORE_READ(proxy, time_ns, ns.inum);
-  struct pid* pid = BPF_CORE_READ(task, group_leader, thread_pid);
-  __u32 level = BPF_CORE_READ(pid, level);
-  struct upid upid = {};
-  bpf_probe_read_kernel(
-      &upid, sizeof(upid),
-      (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid));
-  ns->pid = BPF_CORE_READ(upid.ns, ns.inum);
-  *loginuid = *sessionid = ~0u;
-  if (bpf_core_field_exists(task->loginuid)) {
-    *loginuid = BPF_CORE_READ(task, loginuid.val);
-    *sessionid = BPF_CORE_READ(task, sessionid);
-  }
-}
-
 /* The cached mask doesn't fit: the current process's, anew. */
 __weak __noinline int who__refresh(__u32 cpu) {
   __u32 slot = open__slot(cpu);
@@ -239,7 +209,7 @@ __weak __noinline int who__refresh(__u32 cpu) {
   __u64 start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
   proc__load(f, st->tgid, start_ns);
   if (st->stamp & (KE_STAMP_CREDS | KE_STAMP_SESSION | KE_STAMP_NAMESPACES))
-    open__creds(creds, ns, &loginuid, &sessionid);
+    current__read(creds, ns, &loginuid, &sessionid);
   filter__subject(f, creds, ns, loginuid, sessionid);
   f->cgroup_id = st->subject.cgroup_id;
   if (st->stamp & KE_STAMP_MARKS) marks__load(slot, st->tgid, start_ns);

@@ -193,48 +193,32 @@ static __always_inline int memory__exec(__u64 file, __u32 prot, __u32 how) {
   return change__end(cpu);
 }
 
-#define HELD(call)     \
-  ({                   \
-    hook__hold();      \
-    int _ret = (call); \
-    hook__let_go();    \
-    _ret;              \
-  })
-
-/* A hook with the same arguments in both shapes. */
-#define CHANGE_HOOK(name, hook, call, args...)                                \
-  SEC("lsm/" #hook)                                                           \
-  int BPF_PROG(name##__lsm, args, int ret) { return ret ? ret : HELD(call); } \
-  SEC("fmod_ret/security_" #hook)                                             \
-  int BPF_PROG(name##__modify, args, int ret) { return ret ? ret : (call); }
-
-CHANGE_HOOK(unlink, path_unlink, name__gone(KE_CHANGE_UNLINK, dir, dentry), const struct path* dir,
-            struct dentry* dentry)
-CHANGE_HOOK(rmdir, path_rmdir, name__gone(KE_CHANGE_RMDIR, dir, dentry), const struct path* dir,
-            struct dentry* dentry)
-CHANGE_HOOK(mkdir, path_mkdir, name__mkdir(dir, dentry, mode), const struct path* dir,
-            struct dentry* dentry, unsigned short mode)
-CHANGE_HOOK(mknod, path_mknod, name__mknod(dir, dentry, mode, dev), const struct path* dir,
-            struct dentry* dentry, unsigned short mode, unsigned int dev)
-CHANGE_HOOK(symlink, path_symlink, name__symlink(dir, dentry, target), const struct path* dir,
-            struct dentry* dentry, const char* target)
-CHANGE_HOOK(link, path_link, name__link(from, dir, dentry), struct dentry* from,
-            const struct path* dir, struct dentry* dentry)
-CHANGE_HOOK(chmod, path_chmod, file__chmod(path, mode), const struct path* path,
-            unsigned short mode)
-CHANGE_HOOK(chown, path_chown, file__chown(path, uid, gid), const struct path* path, __u32 uid,
-            __u32 gid)
-CHANGE_HOOK(setattr, inode_setattr, inode__chown(dentry, attr), struct dentry* dentry,
-            const struct iattr* attr)
-CHANGE_HOOK(truncate, path_truncate, file__truncate(path), const struct path* path)
-CHANGE_HOOK(ftruncate, file_truncate, file__truncate(&file->f_path), struct file* file)
+HOOK_PAIR(unlink, path_unlink, name__gone(KE_CHANGE_UNLINK, dir, dentry), const struct path* dir,
+          struct dentry* dentry)
+HOOK_PAIR(rmdir, path_rmdir, name__gone(KE_CHANGE_RMDIR, dir, dentry), const struct path* dir,
+          struct dentry* dentry)
+HOOK_PAIR(mkdir, path_mkdir, name__mkdir(dir, dentry, mode), const struct path* dir,
+          struct dentry* dentry, unsigned short mode)
+HOOK_PAIR(mknod, path_mknod, name__mknod(dir, dentry, mode, dev), const struct path* dir,
+          struct dentry* dentry, unsigned short mode, unsigned int dev)
+HOOK_PAIR(symlink, path_symlink, name__symlink(dir, dentry, target), const struct path* dir,
+          struct dentry* dentry, const char* target)
+HOOK_PAIR(link, path_link, name__link(from, dir, dentry), struct dentry* from,
+          const struct path* dir, struct dentry* dentry)
+HOOK_PAIR(chmod, path_chmod, file__chmod(path, mode), const struct path* path, unsigned short mode)
+HOOK_PAIR(chown, path_chown, file__chown(path, uid, gid), const struct path* path, __u32 uid,
+          __u32 gid)
+HOOK_PAIR(setattr, inode_setattr, inode__chown(dentry, attr), struct dentry* dentry,
+          const struct iattr* attr)
+HOOK_PAIR(truncate, path_truncate, file__truncate(path), const struct path* path)
+HOOK_PAIR(ftruncate, file_truncate, file__truncate(&file->f_path), struct file* file)
 
 /* Arguments of some hooks differ by kernel; who loads them chooses. */
 
 /* 5.19 and later; the function that asks the modules has the flags on all. */
-CHANGE_HOOK(rename, path_rename, name__exchange(from_dir, from, to_dir, to, flags),
-            const struct path* from_dir, struct dentry* from, const struct path* to_dir,
-            struct dentry* to, unsigned int flags)
+HOOK_PAIR(rename, path_rename, name__exchange(from_dir, from, to_dir, to, flags),
+          const struct path* from_dir, struct dentry* from, const struct path* to_dir,
+          struct dentry* to, unsigned int flags)
 
 /* Before: of an exchange the modules are asked twice. */
 SEC("lsm/path_rename")
@@ -244,9 +228,8 @@ int BPF_PROG(rename_plain__lsm, const struct path* from_dir, struct dentry* from
 }
 
 /* 5.12 and later: a user namespace or id map comes first. */
-CHANGE_HOOK(setxattr, inode_setxattr, inode__setxattr(dentry, name), void* idmap,
-            struct dentry* dentry, const char* name, const void* value, unsigned long size,
-            int flags)
+HOOK_PAIR(setxattr, inode_setxattr, inode__setxattr(dentry, name), void* idmap,
+          struct dentry* dentry, const char* name, const void* value, unsigned long size, int flags)
 
 SEC("lsm/inode_setxattr")
 int BPF_PROG(setxattr_plain__lsm, struct dentry* dentry, const char* name, const void* value,
@@ -261,8 +244,8 @@ int BPF_PROG(setxattr_plain__modify, struct dentry* dentry, const char* name, co
 }
 
 /* Access control lists, which are no attributes for the modules from 6.2 on. */
-CHANGE_HOOK(set_acl, inode_set_acl, inode__setxattr(dentry, name), void* idmap,
-            struct dentry* dentry, const char* name, void* acl)
+HOOK_PAIR(set_acl, inode_set_acl, inode__setxattr(dentry, name), void* idmap, struct dentry* dentry,
+          const char* name, void* acl)
 
 SEC("lsm/mmap_file")
 int mmap__lsm(unsigned long long* ctx) {
@@ -286,5 +269,5 @@ static __always_inline int memory__protect(struct vm_area_struct* vma, __u32 pro
   return memory__exec((__u64)vma->vm_file, prot, KE_CHANGE_BY_MPROTECT);
 }
 
-CHANGE_HOOK(mprotect, file_mprotect, memory__protect(vma, prot), struct vm_area_struct* vma,
-            unsigned long reqprot, unsigned long prot)
+HOOK_PAIR(mprotect, file_mprotect, memory__protect(vma, prot), struct vm_area_struct* vma,
+          unsigned long reqprot, unsigned long prot)

@@ -67,6 +67,10 @@ std::string_view Verb(EventClass cls) {
       return "open";
     case EventClass::kFileMmapExec:
       return "map";
+    case EventClass::kProcessPtrace:
+      return "ptrace";
+    case EventClass::kProcessSignal:
+      return "signal";
     case EventClass::kSensorStart:
     case EventClass::kSensorLoss:
     case EventClass::kSensorStop:
@@ -270,6 +274,9 @@ void TextEncoder::WriteDetails(EventView event, Line& line) {
     case EventClass::kSensorStart:
     case EventClass::kSensorStop:
       return WriteSensor(cls, line);
+    case EventClass::kProcessPtrace:
+    case EventClass::kProcessSignal:
+      return WriteDeed(cls, line);
     default:
       return WriteChange(cls, line);
   }

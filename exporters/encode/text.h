@@ -77,6 +77,7 @@ class TextEncoder final : public Encoder {
   void WriteFork(Line& line) const;
   void WriteExit(Line& line) const;
   void WriteExecFailed(Line& line) const;
+  void WriteDeed(EventClass cls, Line& line) const;
   void WriteCgroup(Line& line) const;
   void WriteLoss(Line& line) const;
   void WriteSensor(EventClass cls, Line& line) const;

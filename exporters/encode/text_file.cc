@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What TextEncoder writes of events about files.
+// What TextEncoder writes of events about files, and about other processes.
 #include "exporters/encode/text.h"
 #include "fmt/format.h"
 
@@ -77,6 +77,25 @@ void TextEncoder::WriteOwner(Line& line) const {
   if (Number(kFileNewUid) != kStays) line.Number(Number(kFileNewUid));
   line.Text(":");
   if (Number(kFileNewGid) != kStays) line.Number(Number(kFileNewGid));
+}
+
+void TextEncoder::WriteDeed(EventClass cls, Line& line) const {
+  if (Text(kAlertVerdict) != "denied") line.Text("(tried) ");
+  if (cls == EventClass::kProcessPtrace) {
+    line.Text(Flag(kPtraceTraceme) ? "offer to " : Flag(kPtraceAttach) ? "attach to " : "read of ");
+  } else {
+    if (Text(kSignalName).empty()) {
+      line.Number(Number(kSignalNumber));
+    } else {
+      line.Text(Text(kSignalName));
+    }
+    line.Text(" to ");
+  }
+  line.Number(Number(kTargetPid));
+  line.Put(" ", 1);
+  line.Word(Text(kTargetBinary).empty() ? Text(kTargetName) : Text(kTargetBinary));
+  line.Text(" by ");
+  line.Word(Text(kProcessBinary));
 }
 
 }  // namespace kentry

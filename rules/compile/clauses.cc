@@ -33,6 +33,8 @@ constexpr std::array<std::pair<FieldId, ke_number>, KE_NUM_MAX> kNumbers = {{
     {kProcessNsUser, KE_NUM_NS_USER},
     {kProcessNsCgroup, KE_NUM_NS_CGROUP},
     {kProcessNsTime, KE_NUM_NS_TIME},
+    {kSignalNumber, KE_NUM_SIGNAL},
+    {kTargetUid, KE_NUM_TARGET_UID},
 }};
 
 constexpr std::array<std::pair<FieldId, ke_word>, 5> kMasks = {{
@@ -67,6 +69,19 @@ bool IsFile(Subject subject) { return subject == Subject::kFile || subject == Su
 // enum ke_change_kind.
 uint32_t ChangeOf(EventClass cls) {
   return static_cast<uint32_t>(cls) - static_cast<uint32_t>(EventClass::kFileUnlink);
+}
+
+// Where the bits that kAccess compares stand in the class's records.
+std::optional<uint16_t> AccessPlace(ke_rule_class cls) {
+  if (cls == KE_RC_OPEN || cls == KE_RC_CHANGE) return KE_OFFSETOF(ke_file_open, access);
+  if (cls == KE_RC_PTRACE || cls == KE_RC_SIGNAL) return KE_OFFSETOF(ke_deed, access);
+  return std::nullopt;
+}
+
+// Does it compare something of the event, not of the process?
+bool OfTheEvent(const KernelCondition& c) {
+  return c.kind == Kind::kAccess || c.kind == Kind::kAddress || IsFile(c.subject) ||
+         (c.kind == Kind::kNumber && c.number >= KE_NUM_SIGNAL);
 }
 
 bool IsContainerField(FieldId field) {
@@ -265,9 +280,8 @@ class Planner {
     }
     const FieldDef& def = GetField(field);
     if (def.type != FieldType::kBool || def.place.size == 0) return {};
-    const bool file = class_ == KE_RC_OPEN || class_ == KE_RC_CHANGE;
-    if (file && def.source == FieldSource::kEvent) {
-      if (def.place.offset != KE_OFFSETOF(ke_file_open, access)) return {};
+    if (def.source == FieldSource::kEvent) {
+      if (AccessPlace(class_) != def.place.offset) return {};
       KernelCondition condition{
           .kind = Kind::kAccess, .negated = !wanted, .access = def.place.mask};
       return {.condition = std::move(condition)};
@@ -410,12 +424,9 @@ void Decide(const Expr& expr, bool negated, const Planner& planner, std::vector<
   const Classified atom = planner.Classify(expr, negated && expr.op == ExprOp::kMarked);
   Decision decision{.expr = &expr, .why = atom.why};
   if (atom.condition) {
-    const KernelCondition& condition = *atom.condition;
-    const bool event = condition.kind == Kind::kAccess || condition.kind == Kind::kAddress ||
-                       IsFile(condition.subject);
-    decision.where = !atom.whole ? DecidedIn::kPartly
-                     : event     ? DecidedIn::kEvent
-                                 : DecidedIn::kProcess;
+    decision.where = !atom.whole                   ? DecidedIn::kPartly
+                     : OfTheEvent(*atom.condition) ? DecidedIn::kEvent
+                                                   : DecidedIn::kProcess;
   }
   out->push_back(decision);
 }
@@ -426,6 +437,8 @@ std::optional<ke_rule_class> KernelClass(EventClass cls) {
   if (cls == EventClass::kProcessExec) return KE_RC_EXEC;
   if (cls == EventClass::kFileOpen) return KE_RC_OPEN;
   if (IsChangeClass(cls)) return KE_RC_CHANGE;
+  if (cls == EventClass::kProcessPtrace) return KE_RC_PTRACE;
+  if (cls == EventClass::kProcessSignal) return KE_RC_SIGNAL;
   return std::nullopt;
 }
 

@@ -42,7 +42,7 @@ struct KernelCondition {
   bool negated = false;              // it must not hold
   ke_number number = KE_NUM_UID;     // kNumber
   ke_test test{};                    // kTest
-  uint32_t access = 0;               // kAccess: KE_FILE_* or KE_CHANGE_* bits, any of them
+  uint32_t access = 0;               // kAccess: KE_FILE_*, KE_CHANGE_* or KE_DEED_* bits, any
   std::vector<std::string> strings;  // kExact, kPrefix, kSuffix: any of them; sorted
   const Expr* expr = nullptr;        // kNumber, kCgroup, a pattern's end: the comparison itself
   bool hint = false;                 // a pattern's literal end: user space finishes it
@@ -81,6 +81,10 @@ inline constexpr size_t kClausesPerRule = 64;
 
 // The kernel's class for an event class; nothing for those that user space judges alone.
 std::optional<ke_rule_class> KernelClass(EventClass cls);
+
+// The classes of the kernel that have clauses of their own.
+inline constexpr ke_rule_class kRuledClasses[] = {KE_RC_EXEC, KE_RC_OPEN, KE_RC_CHANGE,
+                                                  KE_RC_PTRACE, KE_RC_SIGNAL};
 
 // KE_RC_CHANGE's clauses as conditions on the new name, for KE_RC_CHANGE_TO: the same numbers, and
 // nothing in them but what is asked of that name. Empty when nothing is.

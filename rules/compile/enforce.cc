@@ -25,7 +25,7 @@ std::string ClassesOfTheKernel() {
   std::string names;
   for (const ClassDef& cls : Classes()) {
     if (!KernelClass(cls.id) || IsChangeClass(cls.id)) continue;
-    names += names.empty() ? "" : " and ";
+    names += names.empty() ? "" : ", ";
     names += IsFileClass(cls.id) ? "all of file.*" : cls.name;
   }
   return names;

@@ -95,7 +95,7 @@ void TableBuilder::BuildActs(ke_rule_class cls) {
 bool TableBuilder::BuildActs(std::string* why) {
   if (out_.rules_ == nullptr) return true;  // clauses that no rule spells
   if (!BuildSignals(why)) return false;
-  for (int i = 0; i < KE_RC_CHANGE_TO; ++i) BuildActs(static_cast<ke_rule_class>(i));
+  for (const ke_rule_class cls : kRuledClasses) BuildActs(cls);
   return true;
 }
 

@@ -98,15 +98,15 @@ void TableBuilder::AddDimension(ke_rule_class cls, ke_dim dim, const std::vector
   for (const ke_row& row : rows) tables.index.push_back(AddRow(row));
 }
 
-void TableBuilder::BuildAccess() {
+void TableBuilder::BuildAccess(ke_rule_class cls, uint32_t values) {
   const auto mine = [](const Condition& c) { return c.kind == Kind::kAccess; };
-  if (!Asks(KE_RC_OPEN, mine)) return;
+  if (!Asks(cls, mine)) return;
   std::vector<ke_row> rows;
-  for (uint32_t access = 0; access < 128; ++access) {
+  for (uint32_t access = 0; access < values; ++access) {
     rows.push_back(
-        RowOf(KE_RC_OPEN, mine, [access](const Condition& c) { return (access & c.access) != 0; }));
+        RowOf(cls, mine, [access](const Condition& c) { return (access & c.access) != 0; }));
   }
-  AddDimension(KE_RC_OPEN, KE_DIM_FILE_ACCESS, rows);
+  AddDimension(cls, KE_DIM_FILE_ACCESS, rows);
 }
 
 // By kind of change and its bits: each clause is of one kind.
@@ -180,9 +180,8 @@ bool TableBuilder::BuildNumbers(std::string* why) {
     }
   }
   if (asked.size() > KE_NUMBERS_MAX) {
-    *why =
-        fmt::format("conditions on {} number fields of a process; the kernel compares {} at most",
-                    asked.size(), KE_NUMBERS_MAX);
+    *why = fmt::format("conditions on {} number fields; the kernel compares {} at most",
+                       asked.size(), KE_NUMBERS_MAX);
     return false;
   }
   for (const auto& [number, bounds] : asked) BuildNumber(number, bounds);
@@ -264,7 +263,10 @@ void TableBuilder::BuildCgroups() {
   }
   if (out_.cgroup_conditions_.empty()) return;
   out_.cgroup_next_row_ = static_cast<uint32_t>(out_.tables_.rows.size());
-  out_.tables_.rows.resize(out_.tables_.rows.size() + size_t{kCgroupPatternsMax} * KE_RC_MAX);
+  const auto asking = static_cast<size_t>(
+      std::count_if(std::begin(out_.tables_.config.base), std::end(out_.tables_.config.base),
+                    [](const auto& dims) { return dims[KE_DIM_CGROUP] != 0; }));
+  out_.tables_.rows.resize(out_.tables_.rows.size() + kCgroupPatternsMax * asking);
 }
 
 bool TableBuilder::Build(std::string* why) {
@@ -295,7 +297,9 @@ bool TableBuilder::Build(std::string* why) {
     BuildFileDirectories(cls);
     BuildHints(cls, hints);
   }
-  BuildAccess();
+  BuildAccess(KE_RC_OPEN, 128);
+  BuildAccess(KE_RC_PTRACE, KE_DEED_ACCESS_MAX);
+  BuildAccess(KE_RC_SIGNAL, KE_DEED_ACCESS_MAX);
   BuildChanges();
   if (!BuildNumbers(why) || !BuildTests(why)) return false;
   BuildAddresses(KE_ADDRESS_REMOTE);

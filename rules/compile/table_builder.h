@@ -62,7 +62,7 @@ class TableBuilder {
   void BuildFileDirectories(ke_rule_class cls);
   StringIds CollectHints();
   void BuildHints(ke_rule_class cls, const StringIds& ids);
-  void BuildAccess();
+  void BuildAccess(ke_rule_class cls, uint32_t values);
   void BuildChanges();
   bool BuildNumbers(std::string* why);
   void BuildNumber(ke_number number, const std::set<uint64_t>& bounds);

@@ -25,7 +25,7 @@ void TableBuilder::BuildMarks() {
                               .certain = marks[i].ends ? uint16_t{0} : uint16_t{1},
                               .lifetime_s = static_cast<uint32_t>(marks[i].lifetime_s)};
   }
-  for (int i = 0; i < KE_RC_CHANGE_TO; ++i) BuildMarks(static_cast<ke_rule_class>(i));
+  for (const ke_rule_class cls : kRuledClasses) BuildMarks(cls);
 }
 
 void TableBuilder::BuildMarks(ke_rule_class cls) {

@@ -15,13 +15,14 @@
 namespace kentry {
 namespace {
 
-constexpr std::array<EventClass, 17> kRuleClasses = {
+constexpr std::array<EventClass, 19> kRuleClasses = {
     EventClass::kProcessExec,       EventClass::kProcessFork,  EventClass::kProcessExit,
     EventClass::kProcessExecFailed, EventClass::kFileOpen,     EventClass::kFileUnlink,
     EventClass::kFileRmdir,         EventClass::kFileRename,   EventClass::kFileLink,
     EventClass::kFileSymlink,       EventClass::kFileMkdir,    EventClass::kFileMknod,
     EventClass::kFileChmod,         EventClass::kFileChown,    EventClass::kFileTruncated,
-    EventClass::kFileSetxattr,      EventClass::kFileMmapExec,
+    EventClass::kFileSetxattr,      EventClass::kFileMmapExec, EventClass::kProcessPtrace,
+    EventClass::kProcessSignal,
 };
 
 std::string NumberText(absl::int128 number) {

@@ -50,6 +50,10 @@ std::string_view HookOf(EventClass cls, bool denies) {
       return "BPF LSM inode_setxattr, or fmod_ret security_inode_setxattr";
     case EventClass::kFileMmapExec:
       return "BPF LSM mmap_file and file_mprotect, or fmod_ret on what asks them";
+    case EventClass::kProcessPtrace:
+      return "BPF LSM ptrace_access_check and ptrace_traceme, or fmod_ret on what asks them";
+    case EventClass::kProcessSignal:
+      return "BPF LSM task_kill, or fmod_ret security_task_kill";
     default:
       return IsChangeClass(cls) ? "BPF LSM path_*, or fmod_ret security_path_*" : "";
   }
@@ -69,6 +73,12 @@ std::string_view Guarantee(const RulePlan* plan) {
 std::string_view HowOf(EventClass cls, RuleAction action) {
   if (action == RuleAction::kDeny && cls == EventClass::kProcessExec) {
     return "refused with EPERM before the program runs, by a BPF LSM or fmod_ret hook";
+  }
+  if (IsDeedClass(cls)) {
+    return action == RuleAction::kDeny
+               ? "refused with EPERM before the other process is touched, by a BPF LSM or fmod_ret "
+                 "hook"
+               : "sent from the hook; what is done to the other process goes on";
   }
   if (action == RuleAction::kDeny) {
     return "refused with EPERM before the file is opened or made, by a BPF LSM or fmod_ret hook";
@@ -123,10 +133,12 @@ std::vector<std::string_view> ConcernAll(const RuleEngine& engine) {
 
 std::string Summary(const RuleEngine& engine) {
   const size_t opens = engine.compiled().clauses(KE_RC_OPEN).size();
-  std::string text =
-      fmt::format("clauses: process.exec {} of {}, file.open {} of {}, changes of files {} of {}\n",
-                  engine.compiled().clauses(KE_RC_EXEC).size(), KE_CLAUSES, opens, KE_CLAUSES,
-                  engine.compiled().clauses(KE_RC_CHANGE).size(), KE_CLAUSES);
+  const auto count = [&engine](ke_rule_class cls) { return engine.compiled().clauses(cls).size(); };
+  std::string text = fmt::format(
+      "clauses, of {} for each: process.exec {}, file.open {}, changes of files {}, process.ptrace "
+      "{}, process.signal {}\n",
+      KE_CLAUSES, count(KE_RC_EXEC), opens, count(KE_RC_CHANGE), count(KE_RC_PTRACE),
+      count(KE_RC_SIGNAL));
   if (opens == 0) {
     return text + "no rule asks for file.open: opens are not hooked and cost nothing\n";
   }

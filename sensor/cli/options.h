@@ -46,12 +46,13 @@ inline constexpr uint32_t kSensorClasses =
     ClassBit(EventClass::kSensorStop) | ClassBit(EventClass::kSensorRules) |
     ClassBit(EventClass::kSensorSuppressed) | ClassBit(EventClass::kSensorGuard) |
     ClassBit(EventClass::kSensorEnforcement);
-// Events of files: there only because a rule asked for them.
-inline constexpr uint32_t kFileClassBits =
-    ClassBit(EventClass::kFileOpen) | (kAllClasses & ~(ClassBit(EventClass::kFileUnlink) - 1));
+// There only because a rule asked for them.
+inline constexpr uint32_t kAskedClasses =
+    ClassBit(EventClass::kFileOpen) |
+    (kAllClasses & ~(ClassBit(EventClass::kFileUnlink) - 1) & ~kSensorClasses);
 inline constexpr uint32_t kDefaultTextClasses =
     ClassBit(EventClass::kProcessExec) | ClassBit(EventClass::kProcessExit) |
-    ClassBit(EventClass::kProcessExecFailed) | kFileClassBits | kSensorClasses;
+    ClassBit(EventClass::kProcessExecFailed) | kAskedClasses | kSensorClasses;
 
 enum class EventFormat { kText, kJson };
 enum class ColorMode { kAuto, kAlways, kNever };

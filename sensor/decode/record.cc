@@ -46,6 +46,10 @@ RecordError CheckFileChange(std::span<const uint8_t> bytes) {
   return CheckSpans(bytes.size(), sizeof(rec), {rec.file.path, rec.to, rec.text});
 }
 
+RecordError CheckDeed(std::span<const uint8_t> bytes) {
+  return CheckClauses(bytes.size(), sizeof(ke_deed), As<ke_deed>(bytes).clauses);
+}
+
 }  // namespace
 
 std::string_view RecordErrorText(RecordError error) {
@@ -95,6 +99,9 @@ RecordError CheckRecord(std::span<const uint8_t> bytes) {
       return at_least(sizeof(ke_cgroup_move));
     case KE_FILE_OPEN:
       return bytes.size() < sizeof(ke_file_open) ? RecordError::kShort : CheckFileOpen(bytes);
+    case KE_PTRACE:
+    case KE_SIGNAL:
+      return bytes.size() < sizeof(ke_deed) ? RecordError::kShort : CheckDeed(bytes);
     default:  // a number from outside
       if (hdr.type < KE_FILE_UNLINK || hdr.type > KE_FILE_MMAP_EXEC) return RecordError::kType;
       return bytes.size() < sizeof(ke_file_change) ? RecordError::kShort : CheckFileChange(bytes);

@@ -65,6 +65,12 @@ constexpr std::array<ClassDef, kEventClassCount - 1> kClasses = {{
     {kFileMmapExec, "file.mmap_exec", KE_FILE_MMAP_EXEC,
      "memory was to become executable: mmap or mprotect with PROT_EXEC, also those of an exec and "
      "of the dynamic loader, and a rule asked for it"},
+    {kProcessPtrace, "process.ptrace", KE_PTRACE,
+     "a process was to look into another one or to take control of it (ptrace, process_vm_readv "
+     "and process_vm_writev, /proc/PID/mem, maps, environ and the like), and a rule asked for it"},
+    {kProcessSignal, "process.signal", KE_SIGNAL,
+     "a process was to send a signal to another one (kill, tgkill, sigqueue, pidfd_send_signal), "
+     "and a rule asked for it; signals of the kernel's own are not seen"},
     {kSensorEnforcement, "sensor.enforcement", KE_INVALID,
      "somebody changed what is enforced: paused or resumed it, or had a program trusted or not"},
 }};
@@ -81,9 +87,11 @@ constexpr uint32_t kOld = C(kFileUnlink) | C(kFileRmdir) | C(kFileRename) | C(kF
                           C(kFileMmapExec);
 constexpr uint32_t kNew = C(kFileSymlink) | C(kFileMkdir) | C(kFileMknod);
 constexpr uint32_t kAnyFile = kFile | kOld | kNew;
-constexpr uint32_t kAnyProcess = kImageFork | C(kProcessExit) | C(kProcessExecFailed) | kAnyFile;
+constexpr uint32_t kDeed = C(kProcessPtrace) | C(kProcessSignal);
+constexpr uint32_t kAnyProcess =
+    kImageFork | C(kProcessExit) | C(kProcessExecFailed) | kAnyFile | kDeed;
 // Image fields that a rule on another class may ask for; the event carries them too.
-constexpr uint32_t kImageFile = kImage | kAnyFile;
+constexpr uint32_t kImageFile = kImage | kAnyFile | kDeed;
 constexpr uint32_t kSensorEvents = C(kSensorStart) | C(kSensorStop);
 
 // C++20 has no offsetof for nested members in constexpr, the builtin does.

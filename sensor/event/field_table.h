@@ -41,9 +41,12 @@ enum class EventClass : uint8_t {
   kFileTruncated = 23,
   kFileSetxattr = 24,
   kFileMmapExec = 25,
-  kSensorEnforcement = 26,
+  // What a process does to another: struct ke_deed.
+  kProcessPtrace = 26,
+  kProcessSignal = 27,
+  kSensorEnforcement = 28,
 };
-inline constexpr int kEventClassCount = 27;
+inline constexpr int kEventClassCount = 29;
 
 struct ClassDef {
   EventClass id = EventClass::kNone;
@@ -63,6 +66,10 @@ constexpr bool IsChangeClass(EventClass id) {
 // Is the event of a file: do its records begin with struct ke_file_open?
 constexpr bool IsFileClass(EventClass id) {
   return id == EventClass::kFileOpen || IsChangeClass(id);
+}
+// Are its records struct ke_deed?
+constexpr bool IsDeedClass(EventClass id) {
+  return id == EventClass::kProcessPtrace || id == EventClass::kProcessSignal;
 }
 // The row with that name, or nullptr.
 const ClassDef* FindClass(std::string_view name);

@@ -100,6 +100,7 @@ absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const KernelSy
   configure_open_ = [configure](ke_open* object) { configure(object->rodata); };
   configure_change_ = [configure](ke_change* object) { configure(object->rodata); };
   configure_check_ = [configure](ke_exec_check* object) { configure(object->rodata); };
+  configure_deed_ = [configure](ke_deed_hooks* object) { configure(object->rodata); };
   base_->rodata->ke_cfg_env_max = options.environment ? KE_ENV_MAX : 0;
   const auto cpus = static_cast<uint32_t>(cpus_);
   bpf_map__set_max_entries(base_->maps.ke_rings_bulk, cpus);
@@ -351,6 +352,11 @@ absl::Status Kernel::Impl::PrepareRules(const RuleTables& tables) {
     RETURN_IF_ERROR(file_change_.Want(base_->obj, cpus_, tables.config.changes,
                                       Denies(tables, KE_RC_CHANGE), configure_change_));
   }
+  for (DeedHook* hook : {&ptrace_, &signal_}) {
+    const ke_rule_class cls = hook->rule_class();
+    if (!asked(cls)) continue;
+    RETURN_IF_ERROR(hook->Want(base_->obj, cpus_, Denies(tables, cls), configure_deed_));
+  }
   return rules_.Prepare(tables);
 }
 
@@ -373,6 +379,9 @@ std::vector<Backend> Kernel::Impl::Backends() const {
   for (Backend& row : file_open_.backends()) all.push_back(std::move(row));
   for (Backend& row : file_change_.backends()) all.push_back(std::move(row));
   for (Backend& row : exec_check_.backends()) all.push_back(std::move(row));
+  for (const DeedHook* hook : {&ptrace_, &signal_}) {
+    for (Backend& row : hook->backends()) all.push_back(std::move(row));
+  }
   return all;
 }
 
@@ -384,6 +393,9 @@ std::vector<const bpf_object*> Kernel::Impl::Objects() const {
   for (const bpf_object* object : file_change_.objects()) objects.push_back(object);
   if (names_ != nullptr) objects.push_back(names_->obj);
   if (exec_check_.object() != nullptr) objects.push_back(exec_check_.object());
+  for (const DeedHook* hook : {&ptrace_, &signal_}) {
+    if (hook->object() != nullptr) objects.push_back(hook->object());
+  }
   return objects;
 }
 
@@ -441,6 +453,10 @@ uint64_t Kernel::Impl::Missed(ke_type type) const {
       return file_open_.Missed();
     case KE_EXEC_DENIED:
       return exec_check_.Missed();
+    case KE_PTRACE:
+      return ptrace_.Missed();
+    case KE_SIGNAL:
+      return signal_.Missed();
     case KE_INVALID:
     case KE_EXISTING:
     case KE_TYPE_MAX:

@@ -20,6 +20,7 @@
 #include "ke_base.skel.h"
 #include "ke_names.skel.h"
 #include "ke_script.skel.h"
+#include "sensor/kernel/deed_hook.h"
 #include "sensor/kernel/exec_check.h"
 #include "sensor/kernel/failed_exec.h"
 #include "sensor/kernel/file_change.h"
@@ -57,6 +58,8 @@ class Kernel::Impl {
     file_open_.Detach();
     file_change_.Detach();
     exec_check_.Detach();
+    ptrace_.Detach();
+    signal_.Detach();
   }
   absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
   std::vector<ProgramInfo> Programs() const;
@@ -117,6 +120,8 @@ class Kernel::Impl {
   FileOpen file_open_;
   ExecCheck exec_check_;
   FileChange file_change_;
+  DeedHook ptrace_{KE_RC_PTRACE};
+  DeedHook signal_{KE_RC_SIGNAL};
   Names names_;               // attached with the first hook on files
   std::vector<Fd> ring_fds_;  // bulk of each CPU, then priority of each CPU
   std::vector<AttachedHook> hooks_;
@@ -125,6 +130,7 @@ class Kernel::Impl {
   std::function<void(ke_open*)> configure_open_;
   std::function<void(ke_change*)> configure_change_;
   std::function<void(ke_exec_check*)> configure_check_;
+  std::function<void(ke_deed_hooks*)> configure_deed_;
 };
 
 }  // namespace kentry

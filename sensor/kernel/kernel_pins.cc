@@ -21,6 +21,7 @@ absl::Status Kernel::Impl::ChoosePins(const KernelOptions& options) {
   print.Add(base_->rodata, sizeof(*base_->rodata));
   AddObject<ke_open>(nullptr, &print);
   AddObject<ke_change>(nullptr, &print);
+  AddObject<ke_deed_hooks>(nullptr, &print);
   AddObject<ke_names>(nullptr, &print);
   AddObject<ke_exec_check>(nullptr, &print);
   AddObject<ke_script>(nullptr, &print);
@@ -53,6 +54,8 @@ absl::Status Kernel::Impl::AdoptHooks() {
   RETURN_IF_ERROR(file_open_.UsePins(&*pins_));
   RETURN_IF_ERROR(file_change_.UsePins(&*pins_));
   RETURN_IF_ERROR(exec_check_.UsePins(&*pins_));
+  RETURN_IF_ERROR(ptrace_.UsePins(&*pins_));
+  RETURN_IF_ERROR(signal_.UsePins(&*pins_));
   if (file_open_.denies()) rules_.LetOpensBeDenied();
   file_open_.DropOld();
   ASSIGN_OR_RETURN(const auto all, PinnedGenerations());

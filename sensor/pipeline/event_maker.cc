@@ -157,10 +157,11 @@ EventView EventMaker::Make(EventClass cls, std::span<const uint8_t> record,
                            const Process& process) {
   Source source{.cls = cls, .record = record, .process = &process, .image = &process.image};
   ke_process now;
-  if (IsFileClass(cls)) {
+  if (IsFileClass(cls) || IsDeedClass(cls)) {
     // Credentials, namespaces and container as of the event, not of the exec.
-    const auto& rec = As<ke_file_open>(record);
+    const auto& rec = As<ke_actor>(record);
     now = process.image;
+    now.tid = rec.tid;
     now.creds = rec.creds;
     now.ns = rec.ns;
     now.cgroup_id = rec.cgroup_id;
@@ -267,6 +268,7 @@ void EventMaker::AddDerived(const FieldDef& field, const Source& source) {
       }());
     default:
       if (source.cls == EventClass::kProcessExit) AddExit(field.id, As<ke_exit>(source.record));
+      if (IsDeedClass(source.cls)) AddDeed(field.id, As<ke_deed>(source.record));
   }
 }
 
@@ -280,15 +282,36 @@ void EventMaker::AddExit(FieldId id, const ke_exit& rec) {
     case FieldId::kExitSignal:
       if (signaled) builder_.AddNumber(id, static_cast<uint64_t>(WTERMSIG(status)));
       return;
-    case FieldId::kExitSignalName: {
-      const char* name = signaled ? sigabbrev_np(WTERMSIG(status)) : nullptr;
-      if (name == nullptr) return;
-      scratch_.assign("SIG");
-      scratch_ += name;
-      return AddText(id, scratch_);
-    }
+    case FieldId::kExitSignalName:
+      if (signaled) AddSignalName(id, static_cast<uint32_t>(WTERMSIG(status)));
+      return;
     case FieldId::kExitRuntime:
       return builder_.AddNumber(id, rec.hdr.ktime_ns - rec.start_ns);
+    default:
+      return;
+  }
+}
+
+void EventMaker::AddSignalName(FieldId id, uint32_t signal) {
+  const char* name = sigabbrev_np(static_cast<int>(signal));
+  if (name == nullptr) return;
+  scratch_.assign("SIG");
+  scratch_ += name;
+  AddText(id, scratch_);
+}
+
+void EventMaker::AddDeed(FieldId id, const ke_deed& rec) {
+  const Process* target = processes_.Find({rec.target_tgid, rec.target_start_ns});
+  const Cgroup* cgroup = cgroups_.Find(rec.target_cgroup_id);
+  switch (id) {
+    case FieldId::kTargetBinary:
+      if (target == nullptr || !target->image_known) return builder_.AddText(id, "", kFieldCut);
+      return AddText(id, target->Text(target->image.binary));
+    case FieldId::kTargetContainer:
+      if (cgroup == nullptr) return builder_.AddText(id, "", kFieldCut);
+      return AddText(id, cgroup->container_id);
+    case FieldId::kSignalName:
+      return AddSignalName(id, rec.signal);
     default:
       return;
   }

@@ -61,6 +61,8 @@ class EventMaker {
                  size_t fixed_size);
   void AddDerived(const FieldDef& field, const Source& source);
   void AddExit(FieldId id, const ke_exit& rec);
+  void AddDeed(FieldId id, const ke_deed& rec);
+  void AddSignalName(FieldId id, uint32_t signal);
   void AddInterpreters(const Process& process);
   void AddEnv(const Process& process);
   void AddEarlier(const Process& process);

@@ -16,7 +16,7 @@ constexpr size_t kFilesMax = 1'000'000;
 uint64_t ClausesOf(const CompiledRules& compiled) {
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, of words
   const auto add = [&hash](uint64_t word) { hash = (hash ^ word) * 0x100000001b3; };
-  for (const ke_rule_class cls : {KE_RC_EXEC, KE_RC_OPEN, KE_RC_CHANGE}) {
+  for (const ke_rule_class cls : kRuledClasses) {
     add(compiled.clauses(cls).size());
     for (const Clause& clause : compiled.clauses(cls)) add(clause.rule * 2 + clause.exact);
   }

@@ -67,6 +67,8 @@ class TableAncestors : public AncestorSource {
 // Does the record begin with struct ke_file_open?
 bool IsFileRecord(uint16_t type) { return type >= KE_FILE_OPEN && type <= KE_FILE_MMAP_EXEC; }
 
+bool IsDeedRecord(uint16_t type) { return type == KE_PTRACE || type == KE_SIGNAL; }
+
 EventClass ChangeClass(uint16_t type) {
   return static_cast<EventClass>(static_cast<int>(EventClass::kFileUnlink) + type - KE_FILE_UNLINK);
 }
@@ -200,6 +202,10 @@ void Pipeline::Handle(std::span<const uint8_t> record) {
       return OnFile(EventClass::kFileOpen, record);
     case KE_EXEC_DENIED:
       return OnExecDenied(record);
+    case KE_PTRACE:
+      return OnDeed(EventClass::kProcessPtrace, record);
+    case KE_SIGNAL:
+      return OnDeed(EventClass::kProcessSignal, record);
     case KE_EXISTING:
     case KE_INVALID:
     case KE_TYPE_MAX:
@@ -241,6 +247,12 @@ void Pipeline::OnFile(EventClass cls, std::span<const uint8_t> record) {
         /*only_alerts=*/true);
 }
 
+void Pipeline::OnDeed(EventClass cls, std::span<const uint8_t> record) {
+  const auto& by = As<ke_actor>(record);
+  Process* process = processes_.FindOrUnknown({by.tgid, by.start_ns});
+  Judge(maker_.Make(cls, record, *process), record, process, /*only_alerts=*/true);
+}
+
 Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
   const ke_hdr& hdr = RecordHeader(record);
   Judgement begun;
@@ -253,6 +265,10 @@ Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
     span = As<ke_file_open>(record).clauses;
     begun.undecided = (As<ke_file_open>(record).flags & KE_FILE_UNDECIDED) != 0;
     begun.verdict = As<ke_file_open>(record).verdict;
+  } else if (IsDeedRecord(hdr.type)) {
+    span = As<ke_deed>(record).clauses;
+    begun.undecided = (As<ke_deed>(record).flags & KE_DEED_UNDECIDED) != 0;
+    begun.verdict = As<ke_deed>(record).verdict;
   } else {
     begun.engine = rules_.current();
     return begun;
@@ -262,7 +278,7 @@ Pipeline::Judgement Pipeline::Begin(std::span<const uint8_t> record) {
   std::memcpy(begun.clauses.data(), record.data() + span.off, span.len);
   if (begun.engine != nullptr || hdr.epoch == 0) return begun;
   ++stats_.outdated;
-  if (IsFileRecord(hdr.type)) {
+  if (IsFileRecord(hdr.type) || IsDeedRecord(hdr.type)) {
     // The clauses are those of rules that are gone. An exec goes out unjudged, an open would
     // vanish: the present rules judge it, each of them whole, as when the kernel knew nothing.
     begun.engine = rules_.current();

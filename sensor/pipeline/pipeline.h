@@ -120,6 +120,7 @@ class Pipeline {
   void OnCgroup(std::span<const uint8_t> record);
   void Emit(EventClass cls, std::span<const uint8_t> record, Process* process);
   void OnFile(EventClass cls, std::span<const uint8_t> record);
+  void OnDeed(EventClass cls, std::span<const uint8_t> record);
   void OnExecDenied(std::span<const uint8_t> record);
   void TellExisting(Process* process);
   // Who judges a record, and what the kernel found of it.

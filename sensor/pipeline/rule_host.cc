@@ -112,7 +112,7 @@ bool RuleHost::Silence(const RuleEngine& engine) {
   if (&engine != current()) return false;
   const CompiledRules& compiled = engine.compiled();
   bool told = true;
-  for (const ke_rule_class cls : {KE_RC_EXEC, KE_RC_OPEN, KE_RC_CHANGE}) {
+  for (const ke_rule_class cls : kRuledClasses) {
     const uint32_t number = compiled.tables().config.acts[cls].quiet;
     if (number == 0) continue;
     const absl::Status status =

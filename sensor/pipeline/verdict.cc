@@ -31,10 +31,10 @@ uint32_t Signal(uint32_t verdict) {
   return (verdict & KE_VERDICT_WOULD_SIGNAL) != 0 ? KE_VERDICT_WOULD(verdict) : 0;
 }
 
-// Nothing is known of what happens behind the hook of an open or a change.
+// Nothing is known of what happens behind the hook of an open, a change or a deed.
 std::string_view Outcome(EventClass cls, uint32_t verdict) {
   if ((verdict & KE_VERDICT_DENIED) != 0) return "eperm";
-  if (IsFileClass(cls)) return "attempted";
+  if (IsFileClass(cls) || IsDeedClass(cls)) return "attempted";
   return cls == EventClass::kProcessExec ? "ok" : "";
 }
 

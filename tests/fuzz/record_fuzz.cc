@@ -45,6 +45,13 @@ class Sensor {
         return Make(EventClass::kFileOpen, record,
                     processes_.FindOrUnknown({open.tgid, open.start_ns}));
       }
+      case KE_PTRACE:
+      case KE_SIGNAL: {
+        const auto& rec = As<ke_deed>(record);
+        return Make(
+            rec.by.hdr.type == KE_PTRACE ? EventClass::kProcessPtrace : EventClass::kProcessSignal,
+            record, processes_.FindOrUnknown({rec.by.tgid, rec.by.start_ns}));
+      }
       default: {  // a change of a file
         const auto& rec = As<ke_file_change>(record);
         const int kind = rec.file.hdr.type - KE_FILE_UNLINK;

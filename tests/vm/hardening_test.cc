@@ -2,13 +2,16 @@
 // The hardening set in force beside the library, both in enforce mode: what it forbids doesn't
 // happen, and ordinary work goes on.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -197,6 +200,18 @@ const Attack kAttacks[] = {
     {"harden-sensor-file-renamed", "mv /etc/kentry /etc/other"},
     {"harden-sensor-file-renamed", "mv /root/hardening/own /etc/kentry/rules/own.yaml"},
     {"harden-sensor-file-linked", "ln /etc/kentry/rules/own.yaml /root/hardening/rules"},
+    {.rule = "harden-ptrace-out-of-container",
+     .run =
+         [] {
+           Must(unshare(CLONE_NEWNS), "unshare");
+           return Result(ptrace(PTRACE_SEIZE, 1, 0, 0));
+         },
+     .in_container = true},
+    // The test is the sensor.
+    {.rule = "harden-sensor-traced",
+     .run = [] { return Result(ptrace(PTRACE_SEIZE, getppid(), 0, 0)); }},
+    {.rule = "harden-sensor-signaled", .run = [] { return Result(kill(getppid(), SIGSTOP)); }},
+    {.rule = "harden-sensor-signaled", .run = [] { return Result(kill(getppid(), SIGKILL)); }},
     {"harden-sensor-file-symlinked", "ln -s /root/hardening/own /etc/kentry/rules/z.yaml"},
 };
 
@@ -343,6 +358,18 @@ TEST_F(HardeningTest, OrdinaryWorkGoesOn) {
     SCOPED_TRACE(in_container ? "in a container" : "on the host");
     ExpectGoesOn(in_container, [&] { return Busybox(script, {"work.sh"}); });
   }
+  SCOPED_TRACE("what concerns no process outside");
+  for (const bool in_container : {false, true}) {
+    ExpectGoesOn(in_container, [] {
+      const pid_t child = fork();
+      if (child == 0) {
+        for (;;) pause();
+      }
+      const int traced = Result(ptrace(PTRACE_SEIZE, child, 0, 0));
+      return traced != 0 ? traced : Result(kill(child, SIGKILL));
+    });
+  }
+  ExpectGoesOn(false, [] { return Result(kill(getppid(), 0)); });
   SCOPED_TRACE("what only containers may not");
   ExpectGoesOn(false, [] { return Sh("/tmp/hardening/busybox true"); });
   ExpectGoesOn(false, [] { return MapCode("/tmp/hardening/busybox"); });

@@ -229,9 +229,18 @@ TEST_F(PinTest, ChangesAndExecsStayDeniedAndAreTold) {
                           "  - {{name: gone, on: file.unlink, when: 'file.path == \"{}\"', then: "
                           "deny, guard: off}}\n"
                           "  - {{name: run, on: process.exec, when: 'process.binary == \"{}\"', "
-                          "then: deny, guard: off}}\n{}",
+                          "then: deny, guard: off}}\n"
+                          "  - {{name: asked, on: process.signal, when: 'target.uid == 7 && "
+                          "signal.number == 0', then: deny, guard: off}}\n{}",
                           kept, program, more));
   };
+  Child target([] {
+    Must(setresuid(7, 7, 7), "setresuid");
+    Tell(1);
+    char end = 0;
+    return static_cast<int>(read(STDIN_FILENO, &end, 1));
+  });
+  target.Next();
   const auto refused = [&] {
     Child remover([&] { return unlink(kept.c_str()) == 0 ? 0 : errno; });
     EXPECT_EQ(WEXITSTATUS(remover.Finish()), EPERM);
@@ -241,6 +250,8 @@ TEST_F(PinTest, ChangesAndExecsStayDeniedAndAreTold) {
       return errno;
     });
     EXPECT_EQ(WEXITSTATUS(runner.Finish()), EPERM);
+    Child asker([&] { return kill(target.pid(), 0) == 0 ? 0 : errno; });
+    EXPECT_EQ(WEXITSTATUS(asker.Finish()), EPERM);
   };
   rules("");
   StartDaemon("first");
@@ -257,7 +268,7 @@ TEST_F(PinTest, ChangesAndExecsStayDeniedAndAreTold) {
   EXPECT_EQ(EndDaemon(SIGTERM), 0);
   const std::string events = ReadFile(folder_ + "/second");
   // What the first one had not read when it was killed, it tells too.
-  EXPECT_GE(CountOf(events, "\"verdict\":\"denied\""), 5u) << events;
+  EXPECT_GE(CountOf(events, "\"verdict\":\"denied\""), 7u) << events;
   refused();
   EXPECT_EQ(Kentry({"enforce", "release"}), 0) << answer_;
   EXPECT_TRUE(Until([&] { return unlink(kept.c_str()) == 0; }));

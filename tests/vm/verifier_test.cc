@@ -21,6 +21,7 @@
 #include "gtest/gtest.h"
 #include "ke_base.skel.h"
 #include "ke_change.skel.h"
+#include "ke_deed_hooks.skel.h"
 #include "ke_exec_check.skel.h"
 #include "ke_failed_fexit.skel.h"
 #include "ke_failed_kret.skel.h"
@@ -188,6 +189,8 @@ TEST_F(VerifierTest, Base) { Check(LoadSkeleton<ke_base>()); }
 TEST_F(VerifierTest, FileOpen) { Check(LoadSkeleton<ke_open>()); }
 
 TEST_F(VerifierTest, FileChange) { Check(LoadChange()); }
+
+TEST_F(VerifierTest, Deeds) { Check(LoadSkeleton<ke_deed_hooks>()); }
 
 TEST_F(VerifierTest, Names) { Check(LoadSkeleton<ke_names>()); }
 TEST_F(VerifierTest, ExecCheck) { Check(LoadSkeleton<ke_exec_check>()); }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ops NAME FOLDER [denied]: one line for each change of a file: NAME, change, the median of its
- * nanoseconds, whether it was done or refused. With `denied` nothing is put right between two
- * tries: FOLDER has f, h and the directory d already, and keeps them. */
+/* ops NAME FOLDER [denied]: one line for each change of a file, and for what is done to a process
+ * of user 7: NAME, change, the median of its nanoseconds, whether it was done or refused. With
+ * `denied` nothing is put right between two tries: FOLDER has f, h and the directory d already, and
+ * keeps them. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,6 +67,27 @@ static long map(int fd) {
   return 0;
 }
 
+static long word = 1;
+
+static pid_t start_target(void) {
+  int ready[2];
+  char byte;
+  if (pipe(ready)) exit(2);
+  pid_t child = fork();
+  if (child == 0) {
+    if (setuid(7) || write(ready[1], "", 1) != 1) exit(2);
+    for (;;) pause();
+  }
+  if (read(ready[0], &byte, 1) != 1) exit(2);
+  return child;
+}
+
+static long read_memory(pid_t target) {
+  long copy;
+  struct iovec mine = {&copy, sizeof(copy)}, theirs = {&word, sizeof(word)};
+  return process_vm_readv(target, &mine, 1, &theirs, 1, 0);
+}
+
 int main(int argc, char** argv) {
   if (argc < 3 || chdir(argv[2])) return 2;
   set = argv[1];
@@ -84,5 +109,9 @@ int main(int argc, char** argv) {
   TIME("rename", (create("h"), unlink("n")), rename("h", "n"));
   if (!denied) unlink("n");
   TIME("rmdir", mkdir("d", 0755), rmdir("d"));
+  pid_t target = start_target();
+  TIME("kill", (void)0, kill(target, 0));
+  TIME("process_vm_readv", (void)0, read_memory(target));
+  kill(target, SIGKILL);
   return 0;
 }

@@ -19,6 +19,7 @@ TEST(AbiTest, SizesAreThoseOfVersionFour) {
   EXPECT_EQ(sizeof(ke_cgroup_move), 56u);
   EXPECT_EQ(sizeof(ke_file_open), 232u);
   EXPECT_EQ(sizeof(ke_file_change), 272u);
+  EXPECT_EQ(sizeof(ke_deed), 240u);
   EXPECT_EQ(sizeof(ke_cpu_stats), 1280u);
 }
 
@@ -33,6 +34,8 @@ TEST(AbiTest, TypesKeepTheirNumbers) {
   EXPECT_EQ(KE_FILE_OPEN, 8);
   EXPECT_EQ(KE_FILE_UNLINK, 9);
   EXPECT_EQ(KE_FILE_MMAP_EXEC, 20);
+  EXPECT_EQ(KE_PTRACE, 21);
+  EXPECT_EQ(KE_SIGNAL, 22);
   EXPECT_EQ(KE_EXEC_DENIED, 24);
 }
 

@@ -373,6 +373,33 @@ TEST(TextEncoderTest, ChangesSayWhatWasTriedAndWhatWasDenied) {
   EXPECT_THAT(Encode(Alert(builder)), HasSubstr("DENIED symlink /a to $'x\\x0ay' by /b\n"));
 }
 
+TEST(TextEncoderTest, DeedsNameTheTarget) {
+  const auto deed = [](EventClass cls, std::initializer_list<SampleValue> values) {
+    EventBuilder builder;
+    return Encode(Sample(builder, cls, values));
+  };
+  const auto ptrace = [&](std::initializer_list<SampleValue> values) {
+    return deed(EventClass::kProcessPtrace, values);
+  };
+  EXPECT_THAT(ptrace({Str(kProcessBinary, "/b"), Num(kTargetPid, 42), Str(kTargetName, "x y"),
+                      Num(kPtraceAttach, 1)}),
+              EndsWith("ptrace (tried) attach to 42 'x y' by /b\n"));
+  EXPECT_THAT(ptrace({Str(kProcessBinary, "/b"), Num(kTargetPid, 42), Str(kTargetName, "x"),
+                      Str(kTargetBinary, "/bin/x")}),
+              EndsWith("ptrace (tried) read of 42 /bin/x by /b\n"));
+  EXPECT_THAT(ptrace({Str(kProcessBinary, "/b"), Num(kTargetPid, 42), Str(kTargetName, "x"),
+                      Num(kPtraceAttach, 1), Num(kPtraceTraceme, 1)}),
+              EndsWith("ptrace (tried) offer to 42 x by /b\n"));
+  EXPECT_THAT(deed(EventClass::kProcessSignal, {Str(kProcessBinary, "/b"), Num(kTargetPid, 42),
+                                                Str(kTargetName, "x"), Num(kSignalNumber, 40)}),
+              EndsWith("signal (tried) 40 to 42 x by /b\n"));
+  EventBuilder builder;
+  Sample(builder, EventClass::kProcessSignal,
+         {Str(kProcessBinary, "/b"), Num(kTargetPid, 42), Str(kTargetName, "x"),
+          Num(kSignalNumber, 15), Str(kSignalName, "SIGTERM"), Str(kAlertVerdict, "denied")});
+  EXPECT_THAT(Encode(Alert(builder)), HasSubstr("DENIED signal SIGTERM to 42 x by /b\n"));
+}
+
 TEST(TextEncoderTest, RulesInForceAreReadable) {
   EventBuilder builder;
   EXPECT_EQ(Encode(Sample(builder, EventClass::kSensorRules,

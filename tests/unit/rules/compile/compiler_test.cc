@@ -388,6 +388,31 @@ TEST(CompilerTest, AChangeIsOfOneKindAndHasItsOwnBits) {
             1u << KE_CHANGE_CHMOD | 1u << KE_CHANGE_UNLINK);
 }
 
+TEST(CompilerTest, ADeedsBitsAndNumbersAreDecidedAtTheEvent) {
+  const Compiled compiled = Compile(
+      ChangeRule("traced", "process.ptrace", "ptrace.attach && !target.same_container") +
+      ChangeRule("ended", "process.signal", "target.sensor && signal.number != 0") +
+      ChangeRule("other", "process.signal", "target.uid >= 1000 && target.binary == \"/a\""));
+  ASSERT_NE(compiled.rules, nullptr);
+  const CompiledRules& rules = *compiled.rules;
+  for (uint32_t access = 0; access < KE_DEED_ACCESS_MAX; ++access) {
+    EXPECT_EQ(Bit(RowFor(rules, KE_RC_PTRACE, KE_DIM_FILE_ACCESS, access), 0),
+              (access & KE_DEED_ATTACH) != 0 && (access & KE_DEED_SAME_CONTAINER) == 0);
+    EXPECT_EQ(Bit(RowFor(rules, KE_RC_SIGNAL, KE_DIM_FILE_ACCESS, access), 0),
+              (access & KE_DEED_SENSOR) != 0);
+    EXPECT_TRUE(Bit(RowFor(rules, KE_RC_SIGNAL, KE_DIM_FILE_ACCESS, access), 1));
+  }
+  ASSERT_EQ(rules.tables().config.numbers_used, 2u);
+  EXPECT_EQ(rules.tables().config.numbers[0], KE_NUM_SIGNAL);
+  EXPECT_EQ(rules.tables().config.numbers[1], KE_NUM_TARGET_UID);
+  EXPECT_EQ(rules.tables().stamp_flags, 0u) << "nothing that opens are judged by";
+  EXPECT_TRUE(rules.clauses(KE_RC_SIGNAL)[0].exact);
+  EXPECT_FALSE(rules.clauses(KE_RC_SIGNAL)[1].exact);
+  for (const Decision& decision : rules.plan(1)->decisions) {
+    EXPECT_EQ(decision.where, DecidedIn::kEvent);
+  }
+}
+
 TEST(CompilerTest, TheNewNameHasRowsOfItsOwn) {
   const Compiled compiled =
       Compile(ChangeRule("into", "file.rename", "file.new_path == \"/a/x\" && process.uid == 5") +

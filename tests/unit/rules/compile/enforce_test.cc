@@ -79,9 +79,27 @@ TEST(EnforceTest, ClassOfUserSpaceIsRefused) {
              "  - {name: a, on: process.exit, then: kill, when: exit.code == 1}\n"
              "  - {name: b, on: process.fork, then: deny, when: process.uid == 1}\n"),
       ElementsAre("2:39: rule \"a\" can't kill: user space judges process.exit, when it is over | "
-                  "kill works on process.exec and all of file.*; or write fallback: alert",
+                  "kill works on process.exec, all of file.*, process.ptrace, process.signal; or "
+                  "write fallback: alert",
                   "3:39: rule \"b\" can't deny: user space judges process.fork, when it is over | "
-                  "deny works on process.exec and all of file.*; or write fallback: alert"));
+                  "deny works on process.exec, all of file.*, process.ptrace, process.signal; or "
+                  "write fallback: alert"));
+}
+
+TEST(EnforceTest, ADeedIsDeniedByWhatTheKernelKnowsOfTheTarget) {
+  EXPECT_THAT(
+      Errors(
+          "rules:\n"
+          "  - {name: a, on: process.ptrace, then: deny, when: 'ptrace.attach && target.sensor'}\n"
+          "  - {name: b, on: process.signal, then: kill, when: 'signal.number in [SIGKILL, 15]'}\n"
+          "  - {name: c, on: process.ptrace, then: deny, when: 'target.uid == 0 && "
+          "!target.is_child'}\n"
+          "  - {name: d, on: process.signal, then: deny, when: 'target.binary == \"/a\"'}\n"
+          "  - {name: e, on: process.signal, then: deny, when: 'target.container_id != \"\"'}\n"
+          "  - {name: f, on: process.ptrace, then: deny, when: 'ptrace.mode.hasAny(2)'}\n"),
+      ElementsAre(HasSubstr("target.binary == \"/a\" is decided in user space"),
+                  HasSubstr("target.container_id == \"\" is decided in user space"),
+                  HasSubstr("is decided in user space")));
 }
 
 TEST(EnforceTest, AnExecIsDeniedByWhatIsKnownBeforeIt) {

@@ -76,7 +76,10 @@ struct WithTail {
   char path[8] = {'/', 'e', 't', 'c', '/', 'a', 'b', 'c'};
   ke_row row{};
 
-  explicit WithTail(ke_type type) { rec.hdr = MakeHeader(type, sizeof(*this)); }
+  explicit WithTail(ke_type type) {
+    const ke_hdr hdr = MakeHeader(type, sizeof(*this));
+    std::memcpy(&rec, &hdr, sizeof(hdr));
+  }
   static constexpr uint32_t kPath = sizeof(T);
   static constexpr uint32_t kRow = sizeof(T) + sizeof(path);
   static constexpr uint32_t kRowLen = sizeof(ke_row);
@@ -108,6 +111,21 @@ TEST(RecordTest, FileOpensPathMustLieBehindItsFixedPart) {
   EXPECT_EQ(CheckRecord(BytesOf(open).bytes()), RecordError::kSpan);
   open.rec.path = {FileOpen::kPath, UINT32_MAX};
   EXPECT_EQ(CheckRecord(BytesOf(open).bytes()), RecordError::kSpan);
+}
+
+TEST(RecordTest, DeedsPassWithARowOfClausesBehindTheirFixedPart) {
+  for (const ke_type type : {KE_PTRACE, KE_SIGNAL}) {
+    WithTail<ke_deed> deed(type);
+    EXPECT_EQ(CheckRecord(BytesOf(deed).bytes()), RecordError::kNone);
+    deed.rec.clauses = {deed.kRow, deed.kRowLen};
+    EXPECT_EQ(CheckRecord(BytesOf(deed).bytes()), RecordError::kNone);
+    deed.rec.clauses = {deed.kRow, deed.kRowLen - 8};
+    EXPECT_EQ(CheckRecord(BytesOf(deed).bytes()), RecordError::kSpan);
+    deed.rec.clauses = {sizeof(ke_deed) - 8, deed.kRowLen};
+    EXPECT_EQ(CheckRecord(BytesOf(deed).bytes()), RecordError::kSpan);
+    const ke_hdr hdr = MakeHeader(type, sizeof(ke_hdr));
+    EXPECT_EQ(CheckRecord(BytesOf(hdr).bytes()), RecordError::kShort);
+  }
 }
 
 TEST(RecordTest, ProcessRecordsPassWithARowOfClauses) {

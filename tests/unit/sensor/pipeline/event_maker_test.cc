@@ -165,6 +165,49 @@ TEST_F(EventMakerTest, FailedExecHasPathAndErrorByName) {
   EXPECT_EQ(event.Text(FieldId::kProcessBinary), "/bin/sh");
 }
 
+TEST_F(EventMakerTest, DeedSaysWhoTheTargetIs) {
+  MakeExec({.tgid = 5, .start_ns = 50}, {.binary = "/bin/sh"});
+  MakeExec({.tgid = 6, .start_ns = 60}, {.binary = "/bin/target"});
+  const std::string id(64, 'a');
+  cgroups_.Add(77, "/docker/" + id);
+  ke_deed rec{};
+  rec.by.hdr = MakeHeader(KE_SIGNAL, sizeof(rec));
+  rec.by.tgid = 5;
+  rec.by.tid = 51;
+  rec.by.start_ns = 50;
+  rec.by.creds.uid = 9;
+  rec.target_tgid = 6;
+  rec.target_start_ns = 60;
+  rec.target_cgroup_id = 77;
+  rec.access = KE_DEED_CHILD;
+  rec.signal = SIGTERM;
+  std::strcpy(rec.target_comm, "target");
+  const auto make = [&] {
+    return maker_.Make(EventClass::kProcessSignal, BytesOf(rec).bytes(),
+                       *processes_.FindOrUnknown({5, 50}));
+  };
+  EventView event = make();
+  EXPECT_TRUE(EventView::Parse(event.bytes()).ok());
+  EXPECT_EQ(event.Text(FieldId::kProcessBinary), "/bin/sh");
+  EXPECT_EQ(event.Number(FieldId::kProcessTid), 51u);
+  EXPECT_EQ(event.Number(FieldId::kProcessUid), 9u);
+  EXPECT_EQ(event.Number(FieldId::kTargetPid), 6u);
+  EXPECT_EQ(event.Text(FieldId::kTargetName), "target");
+  EXPECT_EQ(event.Text(FieldId::kTargetBinary), "/bin/target");
+  EXPECT_EQ(event.Text(FieldId::kTargetContainer), id);
+  EXPECT_EQ(event.Number(FieldId::kTargetChild), 1u);
+  EXPECT_FALSE(event.Find(FieldId::kTargetSensor));
+  EXPECT_EQ(event.Text(FieldId::kSignalName), "SIGTERM");
+  rec.target_start_ns = 61;
+  rec.target_cgroup_id = 78;
+  rec.signal = 0;
+  event = make();
+  EXPECT_EQ(event.Find(FieldId::kTargetBinary)->flags, kFieldCut) << "not known: nor is it absent";
+  EXPECT_EQ(event.Find(FieldId::kTargetContainer)->flags, kFieldCut);
+  EXPECT_EQ(event.Find(FieldId::kSignalNumber)->number, 0u);
+  EXPECT_FALSE(event.Find(FieldId::kSignalName));
+}
+
 TEST_F(EventMakerTest, UnknownProcessIsMarkedPartial) {
   const EventView event = MakeExitEvent(MakeExit(9, 90, 100));
   EXPECT_EQ(event.Number(FieldId::kProcessUnknown), 1u);
