@@ -132,6 +132,10 @@ part_vm() {
     echo '0 1' >>"$counts"
     status=1
   fi
+  if ((${#vm_options[@]} == 0)); then
+    step 'the demo'
+    if tests/check/demo; then echo '1 0' >>"$counts"; else echo '0 1' >>"$counts"; status=1; fi
+  fi
   step 'booting kernels'
   tests/vm/suite --binary "$out/kentry_vm_test" --share "$out/fixtures:/fixtures" \
     --share build/release/kentry --timeout "$vm_timeout" "${vm_options[@]}" 2>&1 |
