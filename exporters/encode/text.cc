@@ -440,6 +440,12 @@ void TextEncoder::WriteExit(Line& line) const {
     line.Text(", cpu ");
     WriteDuration(Number(kExitCpu), line);
   }
+  if (Has(kExitKilledAfter)) {
+    line.Text(", killed by ");
+    line.Text(Text(kExitKilledBy));
+    line.Text(" after ");
+    WriteDuration(Number(kExitKilledAfter), line);
+  }
 }
 
 void TextEncoder::WriteExecFailed(Line& line) const {

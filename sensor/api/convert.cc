@@ -118,6 +118,26 @@ RulesStatus RulesFromMessage(const v1::RulesStatus& from) {
   return to;
 }
 
+void KillsToMessage(const KillStatus& from, v1::KillStatus* to) {
+  to->set_confirmed(from.confirmed);
+  to->set_p50_ns(from.p50_ns);
+  to->set_p99_ns(from.p99_ns);
+  to->set_max_ns(from.max_ns);
+  to->set_waiting(from.waiting);
+  to->set_unconfirmed(from.unconfirmed);
+  to->set_not_followed(from.not_followed);
+}
+
+KillStatus KillsFromMessage(const v1::KillStatus& from) {
+  return {.confirmed = from.confirmed(),
+          .p50_ns = from.p50_ns(),
+          .p99_ns = from.p99_ns(),
+          .max_ns = from.max_ns(),
+          .waiting = from.waiting(),
+          .unconfirmed = from.unconfirmed(),
+          .not_followed = from.not_followed()};
+}
+
 void ListsFromMessage(const v1::Status& from, SensorStatus* to) {
   for (const v1::ClassStatus& cls : from.classes()) {
     to->classes.push_back({.name = cls.name(),
@@ -169,6 +189,7 @@ void ToMessage(const SensorStatus& from, v1::Status* to) {
   memory->set_map_bytes(from.memory.map_bytes);
   memory->set_ring_bytes(from.memory.ring_bytes);
   RulesToMessage(from.rules, to->mutable_rules());
+  KillsToMessage(from.kills, to->mutable_kills());
   to->mutable_enforcement()->set_pinned(from.pinned);
   to->mutable_enforcement()->set_paused(from.paused);
   for (const std::string& path : from.trusted) to->mutable_enforcement()->add_trusted(path);
@@ -218,6 +239,7 @@ SensorStatus FromMessage(const v1::Status& from) {
                .map_bytes = from.memory().map_bytes(),
                .ring_bytes = from.memory().ring_bytes()};
   to.rules = RulesFromMessage(from.rules());
+  to.kills = KillsFromMessage(from.kills());
   to.pinned = from.enforcement().pinned();
   to.paused = from.enforcement().paused();
   to.trusted.assign(from.enforcement().trusted().begin(), from.enforcement().trusted().end());

@@ -110,6 +110,18 @@ struct RulesStatus {
   uint64_t rules_left_out = 0;      // enabled rules that are not in `rules`
 };
 
+// Processes that rules had killed since the sensor's start, and the time from the hook that sent
+// the signal to the exit that confirms it.
+struct KillStatus {
+  uint64_t confirmed = 0;
+  uint64_t p50_ns = 0;        // so many of the confirmed at most; up to an eighth too much
+  uint64_t p99_ns = 0;        // likewise
+  uint64_t max_ns = 0;        // exact
+  uint64_t waiting = 0;       // no exit yet
+  uint64_t unconfirmed = 0;   // no exit was read in ten seconds
+  uint64_t not_followed = 0;  // too many others were waited for
+};
+
 struct SensorStatus {
   std::string version;
   uint32_t pid = 0;
@@ -129,6 +141,7 @@ struct SensorStatus {
   std::vector<OutputStatus> outputs;
   MemoryStatus memory;
   RulesStatus rules;
+  KillStatus kills;
   bool pinned = false;               // what is enforced stays when the daemon ends
   bool paused = false;               // rules only say what they would do
   std::vector<std::string> trusted;  // programs' paths, any bytes

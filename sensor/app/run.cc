@@ -26,6 +26,7 @@
 #include "sensor/app/users.h"
 #include "sensor/cli/cli.h"
 #include "sensor/cli/commands.h"
+#include "sensor/cli/status_view.h"
 #include "sensor/kernel/pinned.h"
 #include "sensor/util/clock.h"
 #include "sensor/util/log.h"
@@ -313,6 +314,9 @@ void PrintSummary(const App& app) {
   const double cpu = static_cast<double>(NowNs(CLOCK_PROCESS_CPUTIME_ID)) / 1e9;
   fmt::print(stderr, "\nkentry: {} events, {} lost, in {:.1f} s; {:.2f} s CPU ({:.1f} %)\n",
              stats.events, stats.lost, seconds, cpu, seconds > 0 ? 100 * cpu / seconds : 0);
+  const KillStatus kills = KillStatusOf(app.pipeline->kills());
+  if (kills.confirmed + kills.waiting + kills.unconfirmed + kills.not_followed == 0) return;
+  fmt::print(stderr, "kentry: killed: {}\n", KillText(kills));
 }
 
 }  // namespace

@@ -180,6 +180,17 @@ void AppState::FillRules(RulesStatus* status) {
   status->rules_left_out = status->count - status->rules.size();
 }
 
+KillStatus KillStatusOf(const KillTimes& kills) {
+  const Spans& spans = kills.spans();
+  return {.confirmed = spans.count(),
+          .p50_ns = spans.Percentile(50),
+          .p99_ns = spans.Percentile(99),
+          .max_ns = spans.max_ns(),
+          .waiting = kills.waiting(),
+          .unconfirmed = kills.counters().unconfirmed,
+          .not_followed = kills.counters().not_followed};
+}
+
 SensorStatus AppState::Status() {
   SensorStatus status;
   status.version = Version();
@@ -196,6 +207,7 @@ SensorStatus AppState::Status() {
     FillKernel(&status);
     FillTables(&status);
     FillRules(&status.rules);
+    status.kills = KillStatusOf(pipeline_.kills());
   });
   if (rules_ != nullptr) {
     const RuleSource::Refusal refusal = rules_->refusal();

@@ -20,6 +20,9 @@ struct NamedOutput {
   std::unique_ptr<Output> output;
 };
 
+// Same thread as Pipeline::kills.
+KillStatus KillStatusOf(const KillTimes& kills);
+
 // Answers the API's questions out of the running parts, which must outlive it. Any thread.
 class AppState final : public SensorState {
  public:

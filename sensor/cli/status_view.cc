@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "exporters/encode/duration.h"
 #include "fmt/format.h"
 #include "sensor/cli/json_writer.h"
 #include "sensor/cli/printable.h"
@@ -104,6 +105,13 @@ std::string ReaderText(const ReaderStatus& reader) {
       Grouped(reader.malformed));
 }
 
+std::string Span(uint64_t ns) {
+  Buffer text;
+  Line line(text, 0);
+  WriteDuration(ns, line);
+  return std::string(text.view());
+}
+
 void AddRulesRows(const SensorStatus& status, TextTable* table) {
   const RulesStatus& rules = status.rules;
   std::string in_force = "none in force";
@@ -196,6 +204,18 @@ void RulesJson(const RulesStatus& rules, JsonWriter* json) {
   json->EndObject();
 }
 
+void KillsJson(const KillStatus& kills, JsonWriter* json) {
+  json->BeginObject("kills");
+  json->Uint("confirmed", kills.confirmed);
+  json->Uint("p50_ns", kills.p50_ns);
+  json->Uint("p99_ns", kills.p99_ns);
+  json->Uint("max_ns", kills.max_ns);
+  json->Uint("waiting", kills.waiting);
+  json->Uint("unconfirmed", kills.unconfirmed);
+  json->Uint("not_followed", kills.not_followed);
+  json->EndObject();
+}
+
 void TableJson(std::string_view key, const TableStatus& table, JsonWriter* json) {
   json->BeginObject(key);
   json->Uint("size", table.size);
@@ -267,6 +287,19 @@ void OutputsJson(const SensorStatus& status, JsonWriter* json) {
 
 }  // namespace
 
+std::string KillText(const KillStatus& kills) {
+  const uint64_t others = kills.waiting + kills.unconfirmed + kills.not_followed;
+  if (kills.confirmed + others == 0) return "none";
+  std::string text = fmt::format("{} confirmed", Grouped(kills.confirmed));
+  if (kills.confirmed != 0) {
+    text += fmt::format(", half within {}, 99 % within {}, all within {}", Span(kills.p50_ns),
+                        Span(kills.p99_ns), Span(kills.max_ns));
+  }
+  if (others == 0) return text;
+  return text + fmt::format("; {} waiting, {} unconfirmed, {} not followed", Grouped(kills.waiting),
+                            Grouped(kills.unconfirmed), Grouped(kills.not_followed));
+}
+
 std::string RenderStatusText(const SensorStatus& status) {
   const double percent = status.uptime_ns == 0 ? 0.0
                                                : 100.0 * static_cast<double>(status.cpu_ns) /
@@ -284,6 +317,7 @@ std::string RenderStatusText(const SensorStatus& status) {
   rest.AddRow({"processes", TableText(status.processes)});
   rest.AddRow({"cgroups", TableText(status.cgroups)});
   AddRulesRows(status, &rest);
+  rest.AddRow({"killed", KillText(status.kills)});
   rest.AddRow(
       {"journal", fmt::format("{} of {}, {} events, {} dropped", Bytes(status.journal.bytes),
                               Bytes(status.journal.capacity_bytes), Grouped(status.journal.events),
@@ -313,6 +347,7 @@ std::string RenderStatusJson(const SensorStatus& status) {
   TableJson("processes", status.processes, &json);
   TableJson("cgroups", status.cgroups, &json);
   RulesJson(status.rules, &json);
+  KillsJson(status.kills, &json);
   OutputsJson(status, &json);
   json.BeginObject("memory");
   json.Uint("rss_bytes", status.memory.rss_bytes);

@@ -8,6 +8,9 @@
 
 namespace kentry {
 
+// For people, without an end of line: "3 confirmed, half within 40us, …"; "none".
+std::string KillText(const KillStatus& kills);
+
 // For people; safe for a terminal.
 std::string RenderStatusText(const SensorStatus& status);
 // One line of JSON with all of it.

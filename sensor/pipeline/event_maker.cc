@@ -287,6 +287,12 @@ void EventMaker::AddExit(FieldId id, const ke_exit& rec) {
       return;
     case FieldId::kExitRuntime:
       return builder_.AddNumber(id, rec.hdr.ktime_ns - rec.start_ns);
+    case FieldId::kExitKilledBy:
+      if (kill_) builder_.AddText(id, kill_->rule);
+      return;
+    case FieldId::kExitKilledAfter:
+      if (kill_) builder_.AddNumber(id, kill_->lived_ns);
+      return;
     default:
       return;
   }

@@ -7,9 +7,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sensor/event/event.h"
+#include "sensor/pipeline/kill_times.h"
 #include "sensor/process/process_table.h"
 #include "sensor/workload/cgroup_table.h"
 
@@ -33,6 +35,8 @@ class EventMaker {
   EventView Make(EventClass cls, std::span<const uint8_t> record, const Process& process);
   // Other names of the file of the next event (kFileAliases), as a kStringList.
   void set_aliases(std::string aliases) { aliases_ = std::move(aliases); }
+  // What KillTimes says of the next exit's process.
+  void set_kill(std::optional<KillTimes::Kill> kill) { kill_ = std::move(kill); }
   // The builder of the event that Make returned last, to add fields behind those it has; then
   // Finish.
   EventBuilder& builder() { return builder_; }
@@ -80,6 +84,7 @@ class EventMaker {
   EventBuilder builder_;
   std::string scratch_;
   std::string aliases_;
+  std::optional<KillTimes::Kill> kill_;
   int64_t wall_offset_ns_ = 0;
 };
 

@@ -188,6 +188,7 @@ void Pipeline::Handle(std::span<const uint8_t> record) {
     case KE_FORK:
       return Emit(EventClass::kProcessFork, record, processes_.OnFork(As<ke_fork>(record)));
     case KE_EXIT:
+      maker_.set_kill(kills_.OnExit(As<ke_exit>(record)));
       return Emit(EventClass::kProcessExit, record, processes_.OnExit(As<ke_exit>(record)));
     case KE_EXEC_FAILED: {
       const auto& failed = As<ke_exec_failed>(record);
@@ -311,6 +312,9 @@ void Pipeline::Judge(EventView event, std::span<const uint8_t> record, Process* 
       const uint64_t end = mark->lifetime_ns == 0 ? 0 : hdr.ktime_ns + mark->lifetime_ns;
       if (!process->Mark(mark->name, end, hdr.ktime_ns)) ++stats_.marks_refused;
     }
+  }
+  if (Killed(begun.verdict)) {
+    kills_.OnKill(*process, hdr.ktime_ns, engine == nullptr ? "" : engine->Killer());
   }
   const bool runaway = engine != nullptr && !engine->runaways().empty();
   switch (result) {
@@ -449,6 +453,7 @@ void Pipeline::Housekeeping(uint64_t now_ns) {
   CheckMissed();
   processes_.Sweep(now_ns);
   cgroups_.Sweep(now_ns);
+  kills_.Sweep(now_ns);
   if (RuleEngine* engine = rules_.current(); engine != nullptr) {
     rules_.Refresh();
     std::vector<Limiter::Suppressed> suppressed;

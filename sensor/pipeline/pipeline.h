@@ -18,6 +18,7 @@
 #include "sensor/kernel/kernel.h"
 #include "sensor/pipeline/accounting.h"
 #include "sensor/pipeline/event_maker.h"
+#include "sensor/pipeline/kill_times.h"
 #include "sensor/pipeline/rule_host.h"
 #include "sensor/process/process_table.h"
 #include "sensor/util/mutex.h"
@@ -96,6 +97,7 @@ class Pipeline {
   const ProcessTable& processes() const { return processes_; }
   const CgroupTable& cgroups() const { return cgroups_; }
   const PipelineStats& stats() const { return stats_; }
+  const KillTimes& kills() const { return kills_; }
   // Kernel's and reader's counters together.
   ClassTotals Totals(ke_type type) const;
   uint64_t LostOnCpu(uint32_t cpu) const { return accounting_.LostOnCpu(cpu); }
@@ -157,6 +159,7 @@ class Pipeline {
   RuleHost rules_;
   Accounting accounting_;
   PipelineStats stats_;
+  KillTimes kills_;
   std::vector<ke_cpu_stats> snapshot_;
   std::array<uint64_t, KE_TYPE_MAX> missed_{};
   uint64_t told_by_others_ns_ = 0;  // what was not judged before it, another build's hooks told

@@ -173,6 +173,15 @@ void RuleEngine::Text() {
   }
 }
 
+std::string_view RuleEngine::Killer() const {
+  const auto found = std::find_if(matches_.begin(), matches_.end(), [this](const Found& match) {
+    const RuleAction action = compiled_->effect(match.rule).action;
+    return action == RuleAction::kKill || action == RuleAction::kSignal;
+  });
+  return found == matches_.end() ? ""
+                                 : std::string_view(compiled_->rules().rules[found->rule].name);
+}
+
 void RuleEngine::Describe(EventBuilder* event) const {
   const RuleSet& rules = compiled_->rules();
   const auto add = [event](FieldId id, std::string_view text) {

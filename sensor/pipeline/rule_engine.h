@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rules/compile/compiler.h"
@@ -53,6 +54,9 @@ class RuleEngine {
   Result Judge(const EventView& event, const KernelView& kernel, const AncestorSource* ancestors);
   // Adds the alert's fields to the event that was judged last.
   void Describe(EventBuilder* event) const;
+
+  // The most severe of the rules that matched the event judged last and send a signal; "" = none.
+  std::string_view Killer() const;
 
   // The marks that the rules which matched the event judged last set on its process; those of
   // uncertain matches are not among them.

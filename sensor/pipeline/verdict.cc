@@ -15,9 +15,7 @@ constexpr uint32_t kActed = KE_VERDICT_DENIED | KE_VERDICT_SIGNALED | KE_VERDICT
 // The strongest of what was done.
 std::string_view Name(uint32_t verdict, bool missed) {
   if ((verdict & KE_VERDICT_DENIED) != 0) return "denied";
-  if ((verdict & KE_VERDICT_SIGNALED) != 0) {
-    return KE_VERDICT_SIGNAL(verdict) == SIGKILL ? "killed" : "signaled";
-  }
+  if ((verdict & KE_VERDICT_SIGNALED) != 0) return Killed(verdict) ? "killed" : "signaled";
   if ((verdict & KE_VERDICT_FAILED) != 0 || missed) return "failed";
   if ((verdict & KE_VERDICT_WOULD_DENY) != 0) return "would_deny";
   if ((verdict & KE_VERDICT_WOULD_SIGNAL) != 0) {
@@ -41,6 +39,10 @@ std::string_view Outcome(EventClass cls, uint32_t verdict) {
 }  // namespace
 
 bool Acted(uint32_t verdict) { return (verdict & kActed) != 0; }
+
+bool Killed(uint32_t verdict) {
+  return (verdict & KE_VERDICT_SIGNALED) != 0 && KE_VERDICT_SIGNAL(verdict) == SIGKILL;
+}
 
 void AddVerdict(EventClass cls, uint32_t verdict, bool missed, EventBuilder* event) {
   event->AddText(FieldId::kAlertVerdict, Name(verdict, missed));

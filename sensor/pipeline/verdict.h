@@ -12,6 +12,8 @@ namespace kentry {
 // Whether KE_VERDICT_* bits say that something was done, failed, or would have been done. What does
 // is never held back.
 bool Acted(uint32_t verdict);
+// Whether they say that SIGKILL was sent.
+bool Killed(uint32_t verdict);
 
 // Adds alert.verdict and the fields behind it. `missed`: a rule should have acted, and the kernel
 // lacked a value to know.

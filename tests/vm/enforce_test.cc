@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -49,6 +50,32 @@ bool Exists(const std::string& path) {
 
 class EnforceTest : public RuleTest {
  protected:
+  // So many kills of that rule are confirmed by their exits, which came soon after.
+  void ExpectConfirmed(size_t count, std::string_view rule) {
+    sensor().Settle();
+    const auto exits = sensor().Events([](const Seen& seen) { return seen.Has(kExitKilledAfter); });
+    EXPECT_EQ(exits.size(), count);
+    uint64_t longest = 0;
+    for (const Seen& exit : exits) {
+      EXPECT_EQ(exit.Text(kExitKilledBy), rule) << exit.Describe();
+      EXPECT_EQ(exit.Number(kExitSignal), static_cast<uint64_t>(SIGKILL)) << exit.Describe();
+      EXPECT_GT(exit.Number(kExitKilledAfter), 0u);
+      EXPECT_LE(exit.Number(kExitKilledAfter), exit.Number(kExitRuntime));
+      longest = std::max(longest, exit.Number(kExitKilledAfter));
+    }
+    sensor().pipeline().Ask([&] {
+      const KillTimes& kills = sensor().pipeline().kills();
+      EXPECT_EQ(kills.spans().count(), count);
+      EXPECT_EQ(kills.spans().max_ns(), longest);
+      EXPECT_GT(kills.spans().Percentile(50), 0u);
+      EXPECT_LE(kills.spans().Percentile(50), kills.spans().Percentile(99));
+      EXPECT_LE(kills.spans().Percentile(99), longest);
+      EXPECT_LT(longest, KillTimes::kPatienceNs);
+      EXPECT_EQ(kills.waiting(), 0u);
+      EXPECT_EQ(kills.counters().unconfirmed, 0u);
+      EXPECT_EQ(kills.counters().not_followed, 0u);
+    });
+  }
   // The one alert of the rule; its verdict is checked.
   Seen Only(std::string_view verdict) {
     const std::vector<Seen> alerts = Alerts("guard");
@@ -235,6 +262,7 @@ TEST_F(EnforceTest, AKilledProgramRunsNoInstruction) {
   const std::vector<Seen> alerts = Alerts("guard");
   EXPECT_EQ(alerts.size(), 30u);
   for (const Seen& seen : alerts) EXPECT_EQ(seen.Text(kAlertVerdict), "killed");
+  ExpectConfirmed(30, "guard");
 }
 
 TEST_F(EnforceTest, AKillAtAnOpenEndsTheProcess) {
@@ -249,6 +277,7 @@ TEST_F(EnforceTest, AKillAtAnOpenEndsTheProcess) {
   EXPECT_TRUE(WIFSIGNALED(status)) << status;
   EXPECT_FALSE(Exists(after));
   Only("killed");
+  ExpectConfirmed(1, "guard");
 }
 
 TEST_F(EnforceTest, ASignalIsSent) {

@@ -82,6 +82,14 @@ TEST(TextEncoderTest, ExitBySignalNamesIt) {
       EndsWith("/bin/ls signal 11 (SIGSEGV), core dumped\n"));
 }
 
+TEST(TextEncoderTest, ExitOfAKilledProcessNamesTheRule) {
+  EventBuilder builder;
+  EXPECT_THAT(Encode(Sample(builder, EventClass::kProcessExit,
+                            {Num(kExitSignal, 9), Str(kExitSignalName, "SIGKILL"),
+                             Str(kExitKilledBy, "no-miners"), Num(kExitKilledAfter, 41'250)})),
+              EndsWith(" signal 9 (SIGKILL), killed by no-miners after 41.2us\n"));
+}
+
 TEST(TextEncoderTest, DurationsHaveAboutThreeDigits) {
   const std::pair<uint64_t, std::string> rows[] = {
       {0, "0ns"},

@@ -69,6 +69,13 @@ TEST(ConvertTest, StatusKeepsEveryMember) {
                 .refused_error = "e\xff",
                 .rules = {{.name = "n\xff", .hits = 48, .uncertain = 49, .suppressed = 50}},
                 .rules_left_out = 51};
+  from.kills = {.confirmed = 55,
+                .p50_ns = 56,
+                .p99_ns = 57,
+                .max_ns = 58,
+                .waiting = 59,
+                .unconfirmed = 60,
+                .not_followed = 61};
 
   v1::Status message;
   ToMessage(from, &message);
@@ -125,6 +132,13 @@ TEST(ConvertTest, StatusKeepsEveryMember) {
   EXPECT_EQ(to.memory.rss_bytes, 34u);
   EXPECT_EQ(to.memory.map_bytes, 35u);
   EXPECT_EQ(to.memory.ring_bytes, 36u);
+  EXPECT_EQ(to.kills.confirmed, 55u);
+  EXPECT_EQ(to.kills.p50_ns, 56u);
+  EXPECT_EQ(to.kills.p99_ns, 57u);
+  EXPECT_EQ(to.kills.max_ns, 58u);
+  EXPECT_EQ(to.kills.waiting, 59u);
+  EXPECT_EQ(to.kills.unconfirmed, 60u);
+  EXPECT_EQ(to.kills.not_followed, 61u);
   EXPECT_EQ(to.rules.epoch, 37u);
   EXPECT_EQ(to.rules.name, "s\xff");
   EXPECT_EQ(to.rules.revision, "r\xff");

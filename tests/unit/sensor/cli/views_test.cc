@@ -138,6 +138,25 @@ TEST(StatusViewTest, RulesInForceAreShownWithWhatTheySaid) {
   EXPECT_THAT(text, Not(HasSubstr("last reload")));
 }
 
+TEST(StatusViewTest, KillsAreShownWithTheirLatency) {
+  EXPECT_EQ(KillText({}), "none");
+  SensorStatus status = SampleStatus();
+  status.kills = {.confirmed = 1234, .p50_ns = 34'100, .p99_ns = 87'000, .max_ns = 1'500'000};
+  EXPECT_THAT(RenderStatusText(status), HasSubstr("killed             1,234 confirmed, half within "
+                                                  "34.1us, 99 % within 87.0us, all within "
+                                                  "1.50ms\n"));
+  status.kills.waiting = 1;
+  status.kills.unconfirmed = 2;
+  status.kills.not_followed = 3;
+  EXPECT_THAT(RenderStatusText(status),
+              HasSubstr("1.50ms; 1 waiting, 2 unconfirmed, 3 not followed\n"));
+  EXPECT_THAT(RenderStatusJson(status),
+              HasSubstr("\"kills\":{\"confirmed\":1234,\"p50_ns\":34100,\"p99_ns\":87000,"
+                        "\"max_ns\":1500000,\"waiting\":1,\"unconfirmed\":2,"
+                        "\"not_followed\":3}"));
+  EXPECT_EQ(KillText({.unconfirmed = 2}), "0 confirmed; 0 waiting, 2 unconfirmed, 0 not followed");
+}
+
 TEST(StatusViewTest, OnlyTheTenBusiestRulesAreShown) {
   SensorStatus status;
   status.rules.epoch = 1;

@@ -132,6 +132,21 @@ TEST_F(EventMakerTest, ContainerComesFromTheCgroup) {
   EXPECT_EQ(event.header().flags, kEventPartial);
 }
 
+TEST_F(EventMakerTest, ExitNamesTheRuleThatKilled) {
+  MakeExec({.tgid = 5, .start_ns = 50}, {});
+  maker_.set_kill(KillTimes::Kill{.rule = "no-miners", .lived_ns = 7});
+  EventView event = MakeExitEvent(MakeExit(5, 50, 100, SIGKILL));
+  EXPECT_EQ(event.Text(FieldId::kExitKilledBy), "no-miners");
+  EXPECT_EQ(event.Number(FieldId::kExitKilledAfter), 7u);
+  maker_.set_kill(KillTimes::Kill{});
+  event = MakeExitEvent(MakeExit(6, 60, 100, SIGKILL));
+  EXPECT_TRUE(event.Find(FieldId::kExitKilledBy).has_value()) << "the rule is gone";
+  maker_.set_kill(std::nullopt);
+  event = MakeExitEvent(MakeExit(7, 70, 100, SIGKILL));
+  EXPECT_FALSE(event.Find(FieldId::kExitKilledBy).has_value());
+  EXPECT_FALSE(event.Find(FieldId::kExitKilledAfter).has_value());
+}
+
 TEST_F(EventMakerTest, ExitHasACodeOrASignalNeverBoth) {
   MakeExec({.tgid = 5, .start_ns = 50}, {});
   EventView event = MakeExitEvent(MakeExit(5, 50, 100, 3 << 8));

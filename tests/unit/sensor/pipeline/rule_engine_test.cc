@@ -330,6 +330,9 @@ rules:
   EXPECT_EQ(event.Number(kAlertSignal), 9u);
   EXPECT_EQ(event.Text(kAlertOutcome), "ok");
   EXPECT_THAT(List(event, kAlertRules), ElementsAre("kill", "log"));
+  EXPECT_EQ(engine_->Killer(), "kill");
+  ASSERT_EQ(Judge(kExec, {Num(kProcessUid, 1)}, {"log"}), Result::kAlert);
+  EXPECT_EQ(engine_->Killer(), "");
   ASSERT_EQ(Judge(kExec, {Num(kProcessUid, 1)}, {"kill"}), Result::kAlert);
   event = Described();
   EXPECT_EQ(event.Text(kAlertVerdict), "observed") << "nothing of the event before";
