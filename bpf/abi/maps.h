@@ -38,6 +38,10 @@ enum ke_site {
   KE_SITE_NAME_READ = 15,
   KE_SITE_RULES_MISSING = 16, /* an epoch's table was not there */
   KE_SITE_IDENT_DROPPED = 17, /* a file that rules know was renamed or removed: no failure */
+  /* What a strict rule covers had no room in the rings. */
+  KE_SITE_STRICT_REFUSED = 18, /* the call was refused for it */
+  KE_SITE_STRICT_STALLED = 19, /* it went on: nobody reads, and the rule set wants it so */
+  KE_SITE_STRICT_WATCHED = 20, /* it went on: monitor mode, paused, or the process is exempt */
   KE_SITE_MAX = 24,
 };
 
@@ -53,16 +57,17 @@ KE_STATIC_ASSERT(sizeof(struct ke_cpu_stats) == 1280, "ke_cpu_stats is mapped by
  * writes KE_READER_RUNNING. */
 enum ke_reader_state {
   KE_READER_RUNNING = 0, /* no wake-up wanted */
-  KE_READER_POLLING = 1, /* wake for a priority record or a ring a quarter full */
+  KE_READER_POLLING = 1, /* wake for a cgroup's record, or as a ring fills */
   KE_READER_IDLE = 2,    /* wake for any record */
 };
 
 struct ke_reader {
   __u32 state; /* enum ke_reader_state */
   __u32 pad;
-  __u64 wakeups; /* by producers */
+  __u64 wakeups;  /* by producers */
+  __u64 alive_ns; /* CLOCK_BOOTTIME of the last sign that somebody reads; 0 = nobody has yet */
 };
-KE_STATIC_ASSERT(sizeof(struct ke_reader) == 16, "ke_reader is mapped by user space");
+KE_STATIC_ASSERT(sizeof(struct ke_reader) == 24, "ke_reader is mapped by user space");
 
 #pragma GCC diagnostic pop
 #endif

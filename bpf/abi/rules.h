@@ -131,8 +131,15 @@ struct ke_acts {
                 * user space changes it while the epoch is in force */
   __u32 deny;
   __u32 signals[KE_SIGNALS_MAX]; /* that send ke_rule_config.signals[i] */
+  __u32 urgent; /* whose records go by the priority ring; 0 = all of the class, and none strict */
+  __u32 strict; /* whose rules are strict: nothing that they cover is to happen without a record */
   __u32 pad;
 };
+
+/* ke_rule_config.strict */
+#define KE_STRICT_ANY 1u      /* some rule is strict */
+#define KE_STRICT_ENFORCED 2u /* what can't be recorded is refused, else only counted */
+#define KE_STRICT_STALLED 4u  /* … also while nobody reads the rings */
 
 #define KE_ASK_EXACT (1u << 0)
 #define KE_ASK_PREFIX (1u << 1)
@@ -179,10 +186,11 @@ struct ke_rule_config {
   struct ke_mark marks[KE_MARKS_MAX];
   __u32 signals[KE_SIGNALS_MAX]; /* SIGKILL first; 0 = no more */
   __u32 changes;                 /* 1 << enum ke_change_kind: that some rule is on */
-  __u32 pad;
+  __u32 strict;                  /* KE_STRICT_* */
   struct ke_acts acts[KE_RC_MAX];
+  __u64 stall_ns; /* a reader that gave no sign for so long reads no more */
 };
-KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 3104, "ke_rule_config is read by both sides");
+KE_STATIC_ASSERT(sizeof(struct ke_rule_config) == 3176, "ke_rule_config is read by both sides");
 
 /* Key of a whole string: a seeded hash of directory part and last part. Not cryptographic. */
 struct ke_string_key {

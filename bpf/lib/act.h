@@ -30,17 +30,33 @@ static __always_inline __u32 act__meets(const struct ke_row* acc, const struct k
   return (live ? KE_MEETS_LIVE : 0) | (watched ? KE_MEETS_QUIET : 0);
 }
 
-/* The verdict on what the filter's acc has; 0 = nobody acts. A function of its own: hooks have one
- * place for it, and no stack. */
+/* How the record of what the filter's acc has is sent. In doubt as a strict rule's: acc then holds
+ * more than is true. */
+static __always_inline __u32 act__send(const struct ke_filter* f, const struct ke_rule_config* cfg,
+                                       const struct ke_acts* acts, void* rows) {
+  __u32 number = acts->strict;
+  struct ke_row* row = number ? bpf_map_lookup_elem(rows, &number) : NULL;
+  if (row && row__meets(&f->acc, row)) return KE_SEND_URGENT | KE_SEND_STRICT;
+  number = acts->urgent;
+  row = bpf_map_lookup_elem(rows, &number);
+  if (!row || !row__meets(&f->acc, row)) return 0;
+  return cfg->strict ? KE_SEND_URGENT | KE_SEND_SPARING : KE_SEND_URGENT;
+}
+
+/* The verdict on what the filter's acc has; 0 = nobody acts. Changes the filter's `send`, which is
+ * KE_SEND_URGENT before, where not all records of the class are sent alike. A function of its own:
+ * hooks have one place for it, and no stack. */
 __weak __noinline int act__decide(__u32 slot, __u32 at, __u32 class) {
   struct ke_rule_config* cfg = rules__config(at);
   if (!cfg) return 0;
   const struct ke_acts* acts = &cfg->acts[class & (KE_RC_MAX - 1)];
   __u32 number = acts->any;
-  if (!number) return 0;
+  if (!number && !acts->urgent) return 0;
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   void* rows = bpf_map_lookup_elem(&ke_r_rows, &at);
   if (!f || !rows) return 0;
+  if (acts->urgent) f->send = act__send(f, cfg, acts, rows);
+  if (!number) return 0;
   struct ke_row* acting = bpf_map_lookup_elem(rows, &number);
   if (!acting || !row__meets(&f->acc, acting)) return 0;
   number = acts->quiet;

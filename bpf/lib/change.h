@@ -313,6 +313,7 @@ __weak __noinline int change__act(__u32 cpu) {
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   if (!st || !call || !f) return 0;
   st->class = KE_RC_CHANGE;
+  f->send = KE_SEND_URGENT;
   __u32 verdict = act__decide(slot, st->at, KE_RC_CHANGE);
   if (verdict) {
     /* A path too long to be known is nobody's by chance: what may be forbidden is. */
@@ -321,6 +322,7 @@ __weak __noinline int change__act(__u32 cpu) {
   }
   st->verdict = verdict;
   if (call->moved) {
+    if (!(f->send & KE_SEND_STRICT)) f->send = KE_SEND_URGENT | KE_SEND_SPARING;
     open__from_who(st, f);
     change__of_kind(cpu);
     call->undecided = 1;
@@ -398,7 +400,7 @@ __weak __noinline int change__fill(__u32 cpu) {
   return 1;
 }
 
-/* The record, as judged, on its way. */
+/* The record, as judged, on its way; 0 = there was no room for it. */
 __weak __noinline int change__report(__u32 cpu) {
   __u32 slot = open__slot(cpu);
   struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
@@ -435,9 +437,8 @@ __weak __noinline int change__report(__u32 cpu) {
   }
   out->text.off = KE_OFFSETOF(struct ke_change_rec, text) + at;
   out->text.len = len;
-  event__send_bulk(stats, rec,
-                   ke_bound(KE_OFFSETOF(struct ke_change_rec, text) + at + len, sizeof(*rec)));
-  return 1;
+  __u64 size = ke_bound(KE_OFFSETOF(struct ke_change_rec, text) + at + len, sizeof(*rec));
+  return event__send(stats, rec, size, f->send);
 }
 
 static __always_inline bool path__is_memfd(struct dentry* dentry, struct vfsmount* mnt) {
@@ -451,10 +452,12 @@ static __always_inline bool path__is_memfd(struct dentry* dentry, struct vfsmoun
 
 /* Judges what the hook has handed over; 1 = it is refused. */
 __weak __noinline int change__run(__u32 cpu) {
+  __u32 slot = open__slot(cpu);
   struct ke_open_state* st = bpf_map_lookup_elem(&ke_open_states, &cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &slot);
   struct ke_change_call* call = bpf_map_lookup_elem(&ke_change_calls, &cpu);
   struct ke_cpu_stats* stats = stats__of(cpu);
-  if (!st || !call || !stats) return 0;
+  if (!st || !call || !stats || !f) return 0;
   __u32 type = (KE_FILE_UNLINK + (call->change & (KE_CHANGE_MAX - 1))) & (KE_TYPE_MAX - 1);
   int holds = change__who(cpu);
   if (holds && !call->dentry)
@@ -468,8 +471,10 @@ __weak __noinline int change__run(__u32 cpu) {
     return 0;
   }
   change__act(cpu);
-  change__report(cpu);
-  return st->verdict & KE_VERDICT_DENIED ? 1 : 0;
+  int sent = change__report(cpu);
+  if (st->verdict & KE_VERDICT_DENIED) return 1;
+  if (sent || !(f->send & KE_SEND_STRICT)) return 0;
+  return strict__refuses(st->at, st->tgid, ke_cfg_may_deny);
 }
 
 #endif

@@ -145,6 +145,7 @@ __weak __noinline int deed__act(__u32 cpu) {
   struct ke_cpu_stats* stats = stats__of(cpu);
   if (!st || !f || !stats) return 0;
   struct ke_deed* rec = &st->rec;
+  f->send = KE_SEND_URGENT;
   __u32 verdict = act__decide(cpu, st->at, st->class);
   if (verdict) verdict = act__perform(verdict, rec->by.tgid, !f->undecided, ke_cfg_may_deny);
   rec->verdict = verdict;
@@ -157,7 +158,7 @@ __weak __noinline int deed__act(__u32 cpu) {
   return 1;
 }
 
-/* The record, as judged, on its way. */
+/* The record, as judged, on its way; 0 = there was no room for it. */
 __weak __noinline int deed__report(__u32 cpu, __u32 type) {
   struct ke_deed_state* st = bpf_map_lookup_elem(&ke_deeds, &cpu);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
@@ -173,22 +174,24 @@ __weak __noinline int deed__report(__u32 cpu, __u32 type) {
   row__copy(&st->clauses, &f->acc);
   rec->clauses.off = KE_OFFSETOF(struct ke_deed_state, clauses);
   rec->clauses.len = sizeof(st->clauses);
-  event__send_bulk(stats, rec, KE_OFFSETOF(struct ke_deed_state, stamp));
-  return 1;
+  return event__send(stats, rec, KE_OFFSETOF(struct ke_deed_state, stamp), f->send);
 }
 
 /* Judges what the hook has handed over; 1 = it is refused. */
 __weak __noinline int deed__run(__u32 cpu, __u32 type) {
   struct ke_deed_state* st = bpf_map_lookup_elem(&ke_deeds, &cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
   struct ke_cpu_stats* stats = stats__of(cpu);
-  if (!st || !stats) return 0;
+  if (!st || !f || !stats) return 0;
   if (!deed__target(cpu) || !deed__judge(cpu)) {
     event__skip(stats, type & (KE_TYPE_MAX - 1));
     return 0;
   }
   deed__act(cpu);
-  deed__report(cpu, type);
-  return st->rec.verdict & KE_VERDICT_DENIED ? 1 : 0;
+  int sent = deed__report(cpu, type);
+  if (st->rec.verdict & KE_VERDICT_DENIED) return 1;
+  if (sent || !(f->send & KE_SEND_STRICT)) return 0;
+  return strict__refuses(st->at, st->rec.by.tgid, ke_cfg_may_deny);
 }
 
 #endif

@@ -55,7 +55,7 @@ static __always_inline int exec_failed__report(unsigned long user_path, long ret
     rec->flags |= KE_FAILED_PATH_CUT;
   }
   rec->path_len = len - 1;
-  bpf_ringbuf_submit(rec, reader__wake_flags(ring, false, true));
+  bpf_ringbuf_submit(rec, reader__wake_flags(ring, 0, true));
   return 0;
 }
 

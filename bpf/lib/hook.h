@@ -44,4 +44,30 @@ static __always_inline int hook__refusal(bool refused) {
   SEC("fmod_ret/security_" #hook)                                             \
   int BPF_PROG(name##__modify, args, int ret) { return ret ? ret : (call); }
 
+/* Has nobody read the rings for so long? */
+static __always_inline bool reader__is_stalled(__u64 stall_ns) {
+  __u32 zero = 0;
+  struct ke_reader* reader = bpf_map_lookup_elem(&ke_reader, &zero);
+  return !reader || (__s64)(bpf_ktime_get_boot_ns() - reader->alive_ns) > (__s64)stall_ns;
+}
+
+/* A strict rule covers the call, and there was no room for the record: is it refused? `may_deny`:
+ * the hook can. */
+__weak __noinline int strict__refuses(__u32 at, __u32 tgid, __u32 may_deny) {
+  struct ke_rule_config* cfg = rules__config(at);
+  struct ke_rule_control* control = rules__control();
+  struct ke_cpu_stats* stats = stats__of(bpf_get_smp_processor_id());
+  if (!cfg || !control || !stats) return 0;
+  if (!(cfg->strict & KE_STRICT_ENFORCED) || control->paused || !may_deny || act__is_exempt(tgid)) {
+    site__count(stats, KE_SITE_STRICT_WATCHED);
+    return 0;
+  }
+  if (!(cfg->strict & KE_STRICT_STALLED) && reader__is_stalled(cfg->stall_ns)) {
+    site__count(stats, KE_SITE_STRICT_STALLED);
+    return 0;
+  }
+  site__count(stats, KE_SITE_STRICT_REFUSED);
+  return 1;
+}
+
 #endif

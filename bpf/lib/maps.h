@@ -83,8 +83,6 @@ struct {
   __type(value, struct ke_walk);
 } ke_walks SEC(".maps") __weak;
 
-/* Bytes in a bulk ring from which on a sleeping reader is woken. */
-const volatile __u32 ke_cfg_wake_bytes __weak = 0;
 /* Index in css_set.subsys of the hierarchy that containers live in; -1 = the v2 hierarchy. */
 const volatile __s32 ke_cfg_cgroup_subsys __weak = -1;
 /* Its hierarchy id; 0 = the v2 hierarchy. */

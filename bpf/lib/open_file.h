@@ -154,8 +154,8 @@ static __always_inline void open__subject(struct ke_cpu_stats* stats, __u32 cpu,
 }
 
 /* What of the record stands once its path does, and off it goes. `flags`: KE_FILE_*, of the file.
- */
-static __always_inline void open__send(struct ke_cpu_stats* stats, struct ke_open_state* st,
+ * False = there was no room for it. */
+static __always_inline bool open__send(struct ke_cpu_stats* stats, struct ke_open_state* st,
                                        struct ke_filter* f, struct ke_open_rec* rec, __u64 len,
                                        __u32 flags) {
   struct ke_file_open* out = &rec->fixed;
@@ -170,7 +170,8 @@ static __always_inline void open__send(struct ke_cpu_stats* stats, struct ke_ope
   out->flags = flags;
   out->path.off = KE_OFFSETOF(struct ke_open_rec, path);
   out->path.len = len;
-  event__send_bulk(stats, rec, ke_bound(KE_OFFSETOF(struct ke_open_rec, path) + len, sizeof(*rec)));
+  return event__send(stats, rec,
+                     ke_bound(KE_OFFSETOF(struct ke_open_rec, path) + len, sizeof(*rec)), f->send);
 }
 
 static __always_inline void open__clauses(struct ke_open_rec* rec, const struct ke_filter* f) {
@@ -179,11 +180,12 @@ static __always_inline void open__clauses(struct ke_open_rec* rec, const struct 
   rec->fixed.clauses.len = sizeof(rec->clauses);
 }
 
-static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
+/* Returns whether there was room for the record. */
+static __always_inline bool open__report(struct ke_cpu_stats* stats, __u32 cpu,
                                          struct ke_open_state* st, struct ke_filter* f,
                                          const struct ke_dir_slot* dir, struct file* file) {
   struct ke_open_rec* rec = bpf_map_lookup_elem(&ke_open_recs, &cpu);
-  if (!rec) return;
+  if (!rec) return false;
   struct ke_file_open* out = &rec->fixed;
   struct inode* inode = file->f_inode;
   struct super_block* sb = inode->i_sb;
@@ -207,16 +209,16 @@ static __always_inline void open__report(struct ke_cpu_stats* stats, __u32 cpu,
   open__clauses(rec, f);
   __u64 len = open__path(st, rec, f, dir, open__slot(cpu));
   if (open__moved(st, file->f_path.dentry)) st->walk |= KE_WALK_UNSTABLE;
-  open__send(stats, st, f, rec, len, open__flags(file, inode, magic, nlink));
+  return open__send(stats, st, f, rec, len, open__flags(file, inode, magic, nlink));
 }
 
-/* A creation that was refused: there is no file to tell of. */
-static __always_inline void create__report(struct ke_cpu_stats* stats, __u32 cpu,
+/* A creation, before there is a file to tell of. */
+static __always_inline bool create__report(struct ke_cpu_stats* stats, __u32 cpu,
                                            struct ke_open_state* st, struct ke_filter* f,
                                            const struct ke_dir_slot* dir, struct dentry* dentry,
                                            __u32 mode) {
   struct ke_open_rec* rec = bpf_map_lookup_elem(&ke_open_recs, &cpu);
-  if (!rec) return;
+  if (!rec) return false;
   struct ke_file_open* out = &rec->fixed;
   __u32 unused;
   open__subject(stats, cpu, st, out);
@@ -231,7 +233,7 @@ static __always_inline void create__report(struct ke_cpu_stats* stats, __u32 cpu
   open__clauses(rec, f);
   __u64 len = open__path(st, rec, f, dir, open__slot(cpu));
   if (open__moved(st, dentry)) st->walk |= KE_WALK_UNSTABLE;
-  open__send(stats, st, f, rec, len, 0);
+  return open__send(stats, st, f, rec, len, 0);
 }
 
 #define MNT_NS_INTERNAL_VALUE (-22ll) /* fs/mount.h: ERR_PTR(-EINVAL) */

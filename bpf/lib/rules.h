@@ -108,6 +108,7 @@ struct ke_filter {
   __u32 marked;               /* marks of the process have changed */
   struct ke_marks marks;      /* of a process that had none */
   __u32 undecided;            /* a value was not known: acc holds more than is true */
+  __u32 send;                 /* KE_SEND_*, of the record */
 };
 
 struct {

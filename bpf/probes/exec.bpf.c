@@ -54,6 +54,7 @@ static __always_inline int exec__filter(struct ke_cpu_stats* stats, struct ke_fi
   f->cgroup_id = rec->cgroup_id;
   if (stamp & KE_STAMP_MARKS) marks__load(cpu, rec->tgid, rec->start_ns);
   if (!filter__process(cpu, epoch & 1, KE_RC_EXEC)) return 0;
+  f->send = KE_SEND_URGENT;
   if (rec->flags & (KE_F_BINARY_CUT | KE_F_BINARY_UNSTABLE)) f->undecided = 1;
   if (f->undecided) {
     rec->flags |= KE_F_UNDECIDED;
@@ -103,12 +104,11 @@ static __always_inline __u32 exec__too_late(__u32 verdict) {
 }
 
 /* Judges the record that ends at `off`, now that all its flags stand and the walker still has the
- * binary, and sends it. A function of its own: the verifier takes it once, not for each way that
- * the record can have grown. */
+ * binary; returns where it ends then. A function of its own: the verifier takes it once, not for
+ * each way that the record can have grown. */
 __weak __noinline int exec__end(__u32 cpu, __u32 off) {
-  struct ke_cpu_stats* stats = stats__of(cpu);
   struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &cpu);
-  if (!stats || !scratch) return 0;
+  if (!scratch) return off;
   struct ke_process* rec = (void*)scratch->rec;
   __u64 end = off;
   int clauses = exec__judge(cpu);
@@ -119,8 +119,18 @@ __weak __noinline int exec__end(__u32 cpu, __u32 off) {
     bool certain = !(rec->flags & KE_F_UNDECIDED);
     rec->verdict = exec__too_late(act__perform(verdict, rec->tgid, certain, false));
   }
-  event__send_bulk(stats, rec, ke_bound(end, sizeof(scratch->rec)));
-  return 0;
+  return end;
+}
+
+/* Apart from it, for the stack of all calls is short. */
+__weak __noinline int exec__send(__u32 cpu, __u32 size) {
+  struct ke_cpu_stats* stats = stats__of(cpu);
+  struct ke_scratch* scratch = bpf_map_lookup_elem(&ke_scratch, &cpu);
+  struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
+  if (!stats || !scratch || !f) return 0;
+  struct ke_process* rec = (void*)scratch->rec;
+  __u32 how = rec->clauses.len ? f->send : 0;
+  return event__send(stats, rec, ke_bound(size, sizeof(scratch->rec)), how);
 }
 
 /* What the rules know the image's path by. `seqs`: before the path was read. */
@@ -167,7 +177,7 @@ static __always_inline void exec__report(struct task_struct* task, __u32 old_tid
   off = exec__script(stats, scratch, rec, bprm, old_tid, off);
   if (rec->flags & KE_F_CHAIN) bpf_map_delete_elem(&ke_chain, &rec->tid);
   off = exec__args(stats, scratch, rec, task->mm, off);
-  exec__end(cpu, off);
+  exec__send(cpu, exec__end(cpu, off));
 }
 
 SEC("tp_btf/sched_process_exec")

@@ -148,6 +148,7 @@ __weak __noinline int check__judge(__u32 cpu) {
   f->cgroup_id = rec->cgroup_id;
   if (control->stamp & KE_STAMP_MARKS) marks__load(cpu, rec->tgid, rec->start_ns);
   if (!filter__process(cpu, at, KE_RC_EXEC)) return 0;
+  f->send = KE_SEND_URGENT;
   __u32 verdict = act__decide(cpu, at, KE_RC_EXEC);
   if (!(verdict & KE_VERDICT_DENIED) || rec->tgid == 1) return 0;
   bool cut = rec->flags & KE_F_BINARY_CUT;
@@ -204,7 +205,7 @@ static __always_inline void check__report(struct ke_cpu_stats* stats, struct ke_
   rec->pad = 0;
   bpf_probe_read_kernel(&scratch->rec[off], sizeof(struct ke_row), &f->acc);
   rec->clauses.len = sizeof(struct ke_row);
-  event__send_bulk(stats, rec, off + sizeof(struct ke_row));
+  event__send(stats, rec, off + sizeof(struct ke_row), f->send);
 }
 
 /* The directory that the process works in, whether it has still a name. */

@@ -11,6 +11,7 @@ static __always_inline bool open__act(struct ke_open_state* st, struct ke_filter
   __u32 slot = open__slot(cpu);
   int judged = open__judge(cpu);
   if (judged == KE_BY_PATH) judged = open__by_path(cpu);
+  f->send = KE_SEND_URGENT;
   __u32 verdict = judged ? act__decide(slot, st->at, KE_RC_OPEN) : 0;
   if (verdict) {
     /* A path too long to be known is nobody's by chance: what may be forbidden is. */
@@ -19,11 +20,18 @@ static __always_inline bool open__act(struct ke_open_state* st, struct ke_filter
   }
   st->verdict = verdict;
   if (dir->flags & KE_DIR_MOVED || st->moved) {
+    if (!judged || !(f->send & KE_SEND_STRICT)) f->send = KE_SEND_URGENT | KE_SEND_SPARING;
     open__from_who(st, f);
     f->undecided = 1;
     judged = row__any(&f->acc);
   }
   return judged;
+}
+
+static __always_inline bool open__is_refused(const struct ke_open_state* st,
+                                             const struct ke_filter* f, bool sent, bool may_deny) {
+  if (st->verdict & KE_VERDICT_DENIED) return true;
+  return !sent && f->send & KE_SEND_STRICT && strict__refuses(st->at, st->tgid, may_deny);
 }
 
 /*
@@ -88,8 +96,8 @@ static __always_inline int open__hook(struct file* file, bool may_deny) {
   if (dir->walk & KE_WALK_UNREACHABLE && open__is_layer(file)) goto skip;
   if (!open__act(st, f, dir, cpu, may_deny)) goto skip;
   if (stamp & KE_STAMP_MARKED) marks__set(open__slot(cpu), st->at, KE_RC_OPEN, tgid, st->start_ns);
-  open__report(stats, cpu, st, f, dir, file);
-  return hook__refusal(st->verdict & KE_VERDICT_DENIED);
+  bool sent = open__report(stats, cpu, st, f, dir, file);
+  return hook__refusal(open__is_refused(st, f, sent, may_deny));
 skip:
   event__skip(stats, KE_FILE_OPEN);
   return 0;
@@ -97,8 +105,8 @@ skip:
 
 /*
  * security_path_mknod: lookup_open and mknod(2) ask it before a file is made, with the mount. Only
- * what a rule denies is of interest here: the others are judged when the file is opened. Returns 0
- * or -EPERM.
+ * what a rule denies or is strict about is of interest here: the others are judged when the file is
+ * opened. Returns 0 or -EPERM.
  */
 static __always_inline int create__hook(const struct path* path, struct dentry* dentry,
                                         __u32 mode) {
@@ -113,7 +121,9 @@ static __always_inline int create__hook(const struct path* path, struct dentry* 
   if (!KE_STAMP_EPOCH(stamp) || (type && type != S_IFREG_BITS)) return 0;
   __u32 at = KE_STAMP_EPOCH(stamp) & 1;
   struct ke_rule_config* cfg = rules__config(at);
-  if (!cfg || !cfg->acts[KE_RC_OPEN].deny) return 0;
+  if (!cfg) return 0;
+  bool strict = cfg->strict & KE_STRICT_ENFORCED && cfg->acts[KE_RC_OPEN].strict;
+  if (!cfg->acts[KE_RC_OPEN].deny && !strict) return 0;
   struct ke_cpu_stats* stats = stats__of(cpu);
   __u32* gen = proc__gen(tgid);
   __u32 who_index = cpu * ke_cfg_who_slots + (tgid & (ke_cfg_who_slots - 1));
@@ -143,9 +153,10 @@ static __always_inline int create__hook(const struct path* path, struct dentry* 
   struct ke_dir_slot* dir = open__dir(st, who, cpu);
   if (!dir || open__is_out(st, f, dir)) return 0;
   st->access = KE_FILE_CREATED | KE_FILE_WRITE;
-  if (!open__act(st, f, dir, cpu, true) || !(st->verdict & KE_VERDICT_DENIED)) return 0;
-  create__report(stats, cpu, st, f, dir, dentry, mode);
-  return -KE_EPERM;
+  if (!open__act(st, f, dir, cpu, true)) return 0;
+  if (!(st->verdict & KE_VERDICT_DENIED) && !(strict && f->send & KE_SEND_STRICT)) return 0;
+  bool sent = create__report(stats, cpu, st, f, dir, dentry, mode);
+  return hook__refusal(open__is_refused(st, f, sent, true));
 }
 
 /* fentry watches, and is the cheapest. Once a rule denies, BPF LSM takes over where it is active,

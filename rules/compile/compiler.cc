@@ -77,11 +77,13 @@ bool CompiledRules::Plan(const PatternEndsFunction& ends, Diagnostics* diagnosti
     const auto cls = KernelClass(rule.on);
     if (!cls) {
       effects_[i] = DecideEffect(rule, nullptr, diagnostics);
+      CheckStrict(rule, nullptr, diagnostics);
       by_class_[static_cast<size_t>(rule.on)].push_back(i);
       continue;
     }
     RulePlan& plan = plans_[i] = PlanRule(rule, i, ends, marks_);
     effects_[i] = DecideEffect(rule, &plan, diagnostics);
+    CheckStrict(rule, &plan, diagnostics);
     if (!plan.kernel_decides) {
       diagnostics->Warning(
           rule.when_at, fmt::format("rules.{}.when", rule.name),

@@ -69,8 +69,9 @@ std::vector<Obstacle> LateObstacles(const RulePlan& plan) {
   return found;
 }
 
-std::vector<Obstacle> ConditionObstacles(const Rule& rule, RuleAction action,
-                                         const RulePlan& plan) {
+// What of the condition user space decides. `instead`: what else the rule's author can do.
+std::vector<Obstacle> ConditionObstacles(const Rule& rule, RuleAction action, const RulePlan& plan,
+                                         std::string_view instead) {
   const bool before_exec = action == RuleAction::kDeny && rule.on == EventClass::kProcessExec;
   std::vector<Obstacle> found = before_exec ? LateObstacles(plan) : std::vector<Obstacle>();
   const bool exact = std::all_of(plan.clauses.begin(), plan.clauses.end(),
@@ -85,15 +86,18 @@ std::vector<Obstacle> ConditionObstacles(const Rule& rule, RuleAction action,
          fmt::format("{} is {} in user space{}{}", ExprText(*decision.expr),
                      partly ? "finished" : "decided", decision.why.empty() ? "" : ": ",
                      decision.why),
-         "write it with ==, in, startsWith or endsWith on a field that the kernel compares (see "
-         "docs/rules.md), or write fallback: alert"});
+         fmt::format("write it with ==, in, startsWith or endsWith on a field that the kernel "
+                     "compares (see docs/rules.md), or {}",
+                     instead)});
   }
   if (found.empty()) {
-    found.push_back({rule.when_at, "when",
-                     fmt::format("it has more than {} alternatives: user space decides the rest",
-                                 kClausesPerRule),
-                     "write alternatives on one field as \"in [...]\", make it two rules, or write "
-                     "fallback: alert"});
+    found.push_back(
+        {rule.when_at, "when",
+         fmt::format("it has more than {} alternatives: user space decides the rest",
+                     kClausesPerRule),
+         fmt::format("write alternatives on one field as \"in [...]\", make it two rules, "
+                     "or {}",
+                     instead)});
   }
   return found;
 }
@@ -101,7 +105,25 @@ std::vector<Obstacle> ConditionObstacles(const Rule& rule, RuleAction action,
 std::vector<Obstacle> ObstaclesTo(const Rule& rule, RuleAction action, const RulePlan* plan) {
   if (!Enforces(action)) return {};
   if (!KernelClass(rule.on)) return {ClassObstacle(rule, action)};
-  return ConditionObstacles(rule, action, *plan);
+  return ConditionObstacles(rule, action, *plan, "write fallback: alert");
+}
+
+// Is the class asked for before it happens, each time, so that it can be refused without a record?
+bool CanBeStrict(EventClass cls) { return IsFileClass(cls) || IsDeedClass(cls); }
+
+// What keeps a rule from being strict: nothing that it covers is to happen without a record.
+std::vector<Obstacle> ObstaclesToStrict(const Rule& rule, const RulePlan* plan) {
+  if (CanBeStrict(rule.on)) {
+    return ConditionObstacles(rule, RuleAction::kAlert, *plan, "remove record: required");
+  }
+  if (rule.on == EventClass::kProcessExec) {
+    return {{*rule.strict, "record",
+             "an exec is recorded when it has happened, and can't be refused any more",
+             "write the rule on file.open, with file.exec: that is asked before the program runs"}};
+  }
+  return {{*rule.strict, "record",
+           fmt::format("nothing refuses {}: it is told when it is over", GetClass(rule.on).name),
+           "record: required works on all of file.*, on process.ptrace and process.signal"}};
 }
 
 RuleEffect EffectOf(const Rule& rule, RuleAction action) {
@@ -140,17 +162,26 @@ RuleEffect DecideEffect(const Rule& rule, const RulePlan* plan, Diagnostics* dia
   return EffectOf(rule, rule.action);
 }
 
+void CheckStrict(const Rule& rule, const RulePlan* plan, Diagnostics* diagnostics) {
+  // An action without a fallback has had the same said of its condition.
+  if (!rule.strict || (CanBeStrict(rule.on) && Enforces(rule.action) && !rule.fallback)) return;
+  for (Obstacle& obstacle : ObstaclesToStrict(rule, plan)) {
+    diagnostics->Error(
+        obstacle.at, fmt::format("rules.{}.{}", rule.name, obstacle.key),
+        fmt::format("rule \"{}\" can't have record: required: {}", rule.name, obstacle.why),
+        std::move(obstacle.hint));
+  }
+}
+
 void CheckEffects(const RuleSet& rules, const PatternEndsFunction& ends, Diagnostics* diagnostics) {
   const MarkList marks(rules);
   for (uint32_t i = 0; i < rules.rules.size(); ++i) {
     const Rule& rule = rules.rules[i];
-    if (!rule.enabled || !Enforces(rule.action)) continue;
-    if (!KernelClass(rule.on)) {
-      DecideEffect(rule, nullptr, diagnostics);
-      continue;
-    }
-    const RulePlan plan = PlanRule(rule, i, ends, marks);
+    if (!rule.enabled || (!Enforces(rule.action) && !rule.strict)) continue;
+    RulePlan plan;
+    if (KernelClass(rule.on)) plan = PlanRule(rule, i, ends, marks);
     DecideEffect(rule, &plan, diagnostics);
+    CheckStrict(rule, &plan, diagnostics);
   }
 }
 

@@ -22,7 +22,11 @@ struct RuleEffect {
 // all there are, each at its place.
 RuleEffect DecideEffect(const Rule& rule, const RulePlan* plan, Diagnostics* diagnostics);
 
-// The errors of DecideEffect for all enabled rules, also of a set that can't be compiled.
+// The errors of an enabled rule with `record: required` that the kernel can't have; `plan` as
+// above.
+void CheckStrict(const Rule& rule, const RulePlan* plan, Diagnostics* diagnostics);
+
+// The errors of both for all enabled rules, also of a set that can't be compiled.
 void CheckEffects(const RuleSet& rules, const PatternEndsFunction& ends, Diagnostics* diagnostics);
 
 // "SIGTERM", or "signal 35".

@@ -92,10 +92,51 @@ void TableBuilder::BuildActs(ke_rule_class cls) {
   tables.rows.push_back(out_.QuietRow(cls, {}));
 }
 
+// Whose records go first, and whose are not to be missing.
+void TableBuilder::BuildSending(ke_rule_class cls) {
+  RuleTables& tables = out_.tables_;
+  ke_row urgent{};
+  ke_row strict{};
+  bool all_urgent = true;
+  bool some_strict = false;
+  const std::vector<Clause>& clauses = out_.clauses_[cls];
+  for (size_t i = 0; i < clauses.size(); ++i) {
+    const bool is_strict = out_.rules_->rules[clauses[i].rule].strict.has_value();
+    const RuleAction action = out_.effect(clauses[i].rule).action;
+    const bool is_quiet = action == RuleAction::kLog || action == RuleAction::kDrop;
+    if (is_strict) SetBit(&strict, i);
+    if (is_strict || !is_quiet) SetBit(&urgent, i);
+    all_urgent &= is_strict || !is_quiet;
+    some_strict |= is_strict;
+  }
+  ke_acts& out = tables.config.acts[cls];
+  if (some_strict) out.strict = AddRow(strict);
+  if (clauses.empty() || (all_urgent && tables.config.strict == 0)) return;
+  // Not shared, for an empty one is none too.
+  out.urgent = static_cast<uint32_t>(tables.rows.size());
+  tables.rows.push_back(urgent);
+}
+
+void TableBuilder::BuildStrict() {
+  ke_rule_config& config = out_.tables_.config;
+  const RuleSet& rules = *out_.rules_;
+  config.stall_ns = rules.stall_after_ns;
+  const bool any = std::any_of(rules.rules.begin(), rules.rules.end(),
+                               [](const Rule& rule) { return rule.enabled && rule.strict; });
+  if (!any) return;
+  config.strict = KE_STRICT_ANY;
+  if (rules.mode == RuleMode::kEnforce) config.strict |= KE_STRICT_ENFORCED;
+  if (rules.on_stall == OnStall::kDeny) config.strict |= KE_STRICT_STALLED;
+}
+
 bool TableBuilder::BuildActs(std::string* why) {
   if (out_.rules_ == nullptr) return true;  // clauses that no rule spells
   if (!BuildSignals(why)) return false;
-  for (const ke_rule_class cls : kRuledClasses) BuildActs(cls);
+  BuildStrict();
+  for (const ke_rule_class cls : kRuledClasses) {
+    BuildActs(cls);
+    BuildSending(cls);
+  }
   return true;
 }
 

@@ -78,6 +78,8 @@ class TableBuilder {
   void BuildMarks(ke_rule_class cls);
   bool BuildActs(std::string* why);
   void BuildActs(ke_rule_class cls);
+  void BuildSending(ke_rule_class cls);
+  void BuildStrict();
   bool BuildSignals(std::string* why);
   void BuildKeys();
 

@@ -56,4 +56,14 @@ std::string_view ModeName(RuleMode mode) {
   return "";
 }
 
+std::string_view OnStallName(OnStall on_stall) {
+  switch (on_stall) {
+    case OnStall::kAllowAndCount:
+      return "allow-and-count";
+    case OnStall::kDeny:
+      return "deny";
+  }
+  return "";
+}
+
 }  // namespace kentry

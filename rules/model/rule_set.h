@@ -18,12 +18,15 @@ namespace kentry {
 
 enum class RuleMode : uint8_t { kEnforce, kMonitor, kOff };
 enum class RuleAction : uint8_t { kAlert, kLog, kDrop, kKill, kSignal, kDeny };
+// What becomes of a call that a strict rule covers while nobody reads the records.
+enum class OnStall : uint8_t { kAllowAndCount, kDeny };
 enum class RuleSeverity : uint8_t { kInfo, kNotice, kWarning, kError, kCritical };
 
 // "alert", "kill", …; "info", …; "enforce", …: as the language spells them.
 std::string_view ActionName(RuleAction action);
 std::string_view SeverityName(RuleSeverity severity);
 std::string_view ModeName(RuleMode mode);
+std::string_view OnStallName(OnStall on_stall);
 
 // Whether the action is more than a report: kill, signal, deny.
 bool Enforces(RuleAction action);
@@ -72,6 +75,7 @@ struct RuleTest {
 
 inline constexpr uint32_t kGuardDefault = 50;
 inline constexpr uint32_t kGuardMax = 1'000'000;
+inline constexpr uint64_t kStallAfterDefaultNs = 10'000'000'000;
 
 struct Rule {
   std::string name;
@@ -88,6 +92,7 @@ struct Rule {
   // Processes that an enforcing rule may act on in its first minute; one more, and it only says
   // what it would do. 0 = no bound.
   uint32_t guard = kGuardDefault;
+  std::optional<SourcePos> strict;  // where `record: required` stands; nothing: it doesn't
   RuleSeverity severity = RuleSeverity::kWarning;
   std::vector<RuleTag> tags;
   std::vector<MessagePart> message;  // empty = the rule's description, or its name
@@ -100,6 +105,8 @@ struct Rule {
 struct RuleSet {
   std::string name = "default";
   RuleMode mode = RuleMode::kMonitor;
+  OnStall on_stall = OnStall::kAllowAndCount;
+  uint64_t stall_after_ns = kStallAfterDefaultNs;
   std::string revision;  // 12 hex digits of the SHA-256 over all files' names and contents
   std::vector<SourceFile> files;
   std::vector<Rule> rules;  // the enabled and the disabled ones, in the order of their definition

@@ -83,6 +83,17 @@ std::optional<uint32_t> ReadGuard(const KeyedNode& value, RuleAction action, Rep
   return static_cast<uint32_t>(*processes);
 }
 
+std::optional<SourcePos> ReadRecord(const KeyedNode& value, RuleAction action, Reporter& reporter) {
+  constexpr std::array<std::string_view, 2> kChoices = {"required", "optional"};
+  const auto choice = ReadChoice(value, kChoices, reporter);
+  if (!choice || *choice != 0) return std::nullopt;
+  const SourcePos at = PosOf(reporter.sources(), *value.node);
+  if (action != RuleAction::kDrop) return at;
+  reporter.Error(at, value.path, "then: drop keeps no record of the event",
+                 "write then: log, or remove record:");
+  return std::nullopt;
+}
+
 std::optional<RuleAction> ReadFallback(const KeyedNode& value, RuleAction action,
                                        Reporter& reporter) {
   const auto fallback = ReadActionName(value, reporter);

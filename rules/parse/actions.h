@@ -19,6 +19,8 @@ struct Action {
 std::optional<Action> ReadAction(const KeyedNode& value, Reporter& reporter);
 // A value of guard:, for a rule with `action`; "off" is 0.
 std::optional<uint32_t> ReadGuard(const KeyedNode& value, RuleAction action, Reporter& reporter);
+// Where a value of record:, for a rule with `action`, makes it strict; nothing: it doesn't.
+std::optional<SourcePos> ReadRecord(const KeyedNode& value, RuleAction action, Reporter& reporter);
 // A value of fallback: to `action`.
 std::optional<RuleAction> ReadFallback(const KeyedNode& value, RuleAction action,
                                        Reporter& reporter);

@@ -14,14 +14,14 @@
 namespace kentry {
 namespace {
 
-constexpr std::array<std::string_view, 8> kTopKeys = {"rule_set", "mode",   "lists",    "macros",
-                                                      "rules",    "extend", "override", "disable"};
+constexpr std::array<std::string_view, 10> kTopKeys = {
+    "rule_set", "mode",  "on-stall", "stall-after", "lists",
+    "macros",   "rules", "extend",   "override",    "disable"};
 constexpr std::array<std::string_view, 3> kChangeKeys = {"lists", "macros", "rules"};
-constexpr std::array<std::string_view, 14> kRuleKeys = {"on",       "when",     "then",
-                                                        "fallback", "severity", "description",
-                                                        "tags",     "message",  "false_positives",
-                                                        "limit",    "mark",     "enabled",
-                                                        "tests",    "guard"};
+constexpr std::array<std::string_view, 15> kRuleKeys = {
+    "on",          "when",    "then",    "fallback",        "severity",
+    "description", "tags",    "message", "false_positives", "limit",
+    "mark",        "enabled", "tests",   "guard",           "record"};
 // What extend: may say of a rule: it adds to the first three and replaces the others.
 constexpr std::array<std::string_view, 6> kExtendKeys = {"when",    "tags",     "tests",
                                                          "enabled", "severity", "limit"};
@@ -45,6 +45,10 @@ class Collector {
     RefuseUnknownKeys(top, kTopKeys, reporter_);
     if (const KeyedNode name = Member(top, "rule_set"); name.node != nullptr) SetName(name);
     if (const KeyedNode mode = Member(top, "mode"); mode.node != nullptr) SetMode(mode);
+    if (const KeyedNode stall = Member(top, "on-stall"); stall.node != nullptr) SetOnStall(stall);
+    if (const KeyedNode after = Member(top, "stall-after"); after.node != nullptr) {
+      SetStallAfter(after);
+    }
     Section(top, Change::kDefine);
     if (const KeyedNode part = Member(top, "extend"); part.node != nullptr) {
       ChangeSection(part, Change::kExtend);
@@ -83,6 +87,20 @@ class Collector {
   void SetMode(const KeyedNode& value) {
     const auto mode = ReadMode(value, reporter_);
     if (mode && Agrees(value, &mode_at_, *mode == drafts_.mode)) drafts_.mode = *mode;
+  }
+
+  void SetOnStall(const KeyedNode& value) {
+    const auto on_stall = ReadOnStall(value, reporter_);
+    if (on_stall && Agrees(value, &on_stall_at_, *on_stall == drafts_.on_stall)) {
+      drafts_.on_stall = *on_stall;
+    }
+  }
+
+  void SetStallAfter(const KeyedNode& value) {
+    const auto after = ReadDuration(value, reporter_);
+    if (after && Agrees(value, &stall_after_at_, *after == drafts_.stall_after_ns)) {
+      drafts_.stall_after_ns = *after;
+    }
   }
 
   void ChangeSection(const KeyedNode& part, Change change) {
@@ -279,6 +297,8 @@ class Collector {
   std::unordered_map<std::string, size_t> by_name_;
   std::optional<SourcePos> name_at_;
   std::optional<SourcePos> mode_at_;
+  std::optional<SourcePos> on_stall_at_;
+  std::optional<SourcePos> stall_after_at_;
 };
 
 }  // namespace

@@ -35,6 +35,8 @@ struct RuleDraft {
 struct Drafts {
   std::string name = "default";
   RuleMode mode = RuleMode::kMonitor;
+  OnStall on_stall = OnStall::kAllowAndCount;
+  uint64_t stall_after_ns = kStallAfterDefaultNs;
   NamedDrafts lists;
   NamedDrafts macros;
   std::vector<RuleDraft> rules;  // in the order of their definition

@@ -174,6 +174,8 @@ LoadResult Parse(std::vector<SourceFile> files, const FileReader& reader) {
       RuleSet built = BuildRuleSet(roots, incomplete, reporter);
       set->name = std::move(built.name);
       set->mode = built.mode;
+      set->on_stall = built.on_stall;
+      set->stall_after_ns = built.stall_after_ns;
       set->rules = std::move(built.rules);
     }
   }

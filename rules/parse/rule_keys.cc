@@ -160,6 +160,14 @@ std::optional<RuleMode> ReadMode(const KeyedNode& value, Reporter& reporter) {
   return choice ? std::optional(kModes[*choice]) : std::nullopt;
 }
 
+std::optional<OnStall> ReadOnStall(const KeyedNode& value, Reporter& reporter) {
+  constexpr std::array kChoices = {OnStall::kAllowAndCount, OnStall::kDeny};
+  std::array<std::string_view, kChoices.size()> names;
+  std::transform(kChoices.begin(), kChoices.end(), names.begin(), OnStallName);
+  const auto choice = ReadChoice(value, names, reporter);
+  return choice ? std::optional(kChoices[*choice]) : std::nullopt;
+}
+
 std::optional<RuleSeverity> ReadSeverity(const KeyedNode& value, Reporter& reporter) {
   constexpr std::array kSeverities = {RuleSeverity::kInfo, RuleSeverity::kNotice,
                                       RuleSeverity::kWarning, RuleSeverity::kError,

@@ -45,6 +45,7 @@ void RefuseUnknownKeys(const KeyedNode& map, std::span<const std::string_view> k
 KeyedNode Member(const KeyedNode& map, std::string_view key);
 
 std::optional<RuleMode> ReadMode(const KeyedNode& value, Reporter& reporter);
+std::optional<OnStall> ReadOnStall(const KeyedNode& value, Reporter& reporter);
 std::optional<RuleSeverity> ReadSeverity(const KeyedNode& value, Reporter& reporter);
 
 }  // namespace kentry

@@ -164,6 +164,9 @@ class RuleReader {
     if (const RuleDraft::Part* const part = Find("guard"); part != nullptr) {
       rule_.guard = ReadGuard(Keyed(*part), rule_.action, reporter_).value_or(rule_.guard);
     }
+    if (const RuleDraft::Part* const part = Find("record"); part != nullptr) {
+      rule_.strict = ReadRecord(Keyed(*part), rule_.action, reporter_);
+    }
   }
 
   void ReadTexts() {

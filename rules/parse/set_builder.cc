@@ -19,6 +19,8 @@ RuleSet BuildRuleSet(const std::vector<YamlNode>& roots, bool incomplete, Report
   RuleSet set;
   set.name = drafts.name;
   set.mode = drafts.mode;
+  set.on_stall = drafts.on_stall;
+  set.stall_after_ns = drafts.stall_after_ns;
   ConditionBudget budget;
   for (const RuleDraft& draft : drafts.rules) {
     auto rule = ReadRule(draft, definitions, &budget, reporter);

@@ -27,7 +27,7 @@ enum ExitCode : int {
 // Bytes, with the bounds that the command line accepts.
 inline constexpr uint64_t kMinRingBytes = 64 << 10;
 inline constexpr uint64_t kMaxRingBytes = 64 << 20;
-inline constexpr uint64_t kMinPriorityRingBytes = 16 << 10;
+inline constexpr uint64_t kMinPriorityRingBytes = 64 << 10;
 inline constexpr uint64_t kMaxPriorityRingBytes = 16 << 20;
 inline constexpr uint64_t kMinJournalBytes = 1 << 20;
 inline constexpr uint64_t kMaxJournalBytes = uint64_t{4} << 30;

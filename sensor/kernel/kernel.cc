@@ -39,12 +39,13 @@ constexpr std::array<std::string_view, KE_SITE_MAX> kSiteNames = {
     "cgroup_path_read", "failed_path_read",   "chain_overflow",
     "iterator_write",   "process_table_full", "rules_undecided",
     "name_read",        "rules_missing",      "file_identity_dropped",
+    "strict_refused",   "strict_stalled",     "strict_watched",
 };
 
-// Does a rule of the class deny, and not only say that it would?
+// Does a rule of the class deny, and not only say that it would, or need to be able to?
 bool Denies(const RuleTables& tables, ke_rule_class cls) {
   const ke_acts& acts = tables.config.acts[cls];
-  bool deny = false;
+  bool deny = acts.strict != 0 && (tables.config.strict & KE_STRICT_ENFORCED) != 0;
   for (int w = 0; w < KE_WORDS && acts.deny != 0; ++w) {
     deny |= (tables.rows[acts.deny].words[w] & ~tables.rows[acts.quiet].words[w]) != 0;
   }
@@ -88,7 +89,6 @@ absl::Status Kernel::Impl::OpenBase(const KernelOptions& options, const KernelSy
   base_.reset(ke_base::open());
   if (base_ == nullptr) return ErrnoError(errno, "open the base BPF object");
   const auto configure = [=, this](auto* rodata) {
-    rodata->ke_cfg_wake_bytes = sizes_.bulk / 4;
     rodata->ke_cfg_cgroup_subsys = options.cgroup_subsys;
     rodata->ke_cfg_cgroup_hier = options.cgroup_hierarchy;
     rodata->ke_cfg_iter_slot = static_cast<uint32_t>(cpus_);

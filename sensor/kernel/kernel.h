@@ -94,7 +94,7 @@ class Kernel {
   absl::Status KeepRules(std::string_view text, uint32_t oldest);
   std::map<uint32_t, std::string> KeptRules() const;
   // Of each class, shared with who adopts; nullptr without pins. `cpu` = cpu_count(): what hooks
-  // missed, in `lost`.
+  // missed, in `lost`, and by site what was told of KE_SITE_STRICT_*, in `last`.
   ReaderNote* notes(int cpu);
 
   // Reads every process that exists, as KE_EXISTING records. From then on this process is exempt.

@@ -18,6 +18,7 @@ namespace kentry {
 namespace {
 
 constexpr uint64_t kBusyLimitNs = 100 * kMillisecond;
+constexpr uint64_t kRecordsASign = 256;
 
 uint64_t LoadAcquire(const volatile uint64_t* at) { return __atomic_load_n(at, __ATOMIC_ACQUIRE); }
 
@@ -81,6 +82,8 @@ absl::Status RingReader::AddWakeFd(int fd) {
   return absl::OkStatus();
 }
 
+void RingReader::GiveSign() { __atomic_store_n(&shared_->alive_ns, BootNowNs(), __ATOMIC_RELAXED); }
+
 void RingReader::Release(Ring* ring, uint32_t len) {
   ring->pos += RecordSpan(len);
   __atomic_store_n(ring->consumer, ring->pos, __ATOMIC_RELEASE);
@@ -119,6 +122,7 @@ void RingReader::Push(uint32_t index, uint64_t now_ns) {
 uint64_t RingReader::Drain(uint64_t until_ns, Sink sink) {
   const uint64_t now = BootNowNs();
   uint64_t count = 0;
+  GiveSign();
   heads_.clear();
   for (uint32_t i = 0; i < rings_.size(); ++i) {
     rings_[i].limit = LoadAcquire(rings_[i].producer);
@@ -134,7 +138,7 @@ uint64_t RingReader::Drain(uint64_t until_ns, Sink sink) {
     last_time_ = std::max(last_time_, head.time);
     sink({ring.data + (ring.pos & ring.mask) + BPF_RINGBUF_HDR_SZ, head.len});
     Release(&ring, head.len);
-    ++count;
+    if (++count % kRecordsASign == 0) GiveSign();
     Push(head.ring, now);
   }
   stats_.records += count;

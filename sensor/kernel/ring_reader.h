@@ -74,6 +74,8 @@ class RingReader {
   };
   explicit RingReader(ke_reader* shared) : shared_(shared) {}
   absl::Status Map(int fd, uint32_t bytes);
+  // Tells the hooks that somebody reads.
+  void GiveSign();
   // Pushes the ring's next committed record onto heads_; nothing when there is none.
   void Push(uint32_t ring, uint64_t now_ns);
   static void Release(Ring* ring, uint32_t len);

@@ -13,6 +13,11 @@ inline constexpr std::string_view kHookMissed = "hook_missed";
 inline constexpr std::string_view kMalformed = "malformed";
 inline constexpr std::string_view kReaderDied = "reader_died";
 inline constexpr std::string_view kOtherBuild = "other_build";
+// Calls that strict rules cover and that could not be recorded; kRingFull has counted their
+// records.
+inline constexpr std::string_view kStrictRefused = "strict_refused";
+inline constexpr std::string_view kStrictStalled = "strict_stalled";
+inline constexpr std::string_view kStrictWatched = "strict_watched";
 
 }  // namespace kentry
 

@@ -440,6 +440,7 @@ uint64_t Pipeline::Poll(uint64_t until_ns) {
     accounting_.Reconcile(cpu, snapshot_[cpu],
                           [this](const LostRange& range) { ReportLoss(range, kRingFull); });
   }
+  CheckStrict();
   stats_.late = kernel_->rings().stats().out_of_order;
   WriteNotes();
   journal_.Commit();
@@ -484,7 +485,8 @@ void Pipeline::Run() {
     const uint64_t count = Poll(now - kHoldBackNs);
     Housekeeping(now);
     AnswerQuestions();
-    wait_ms = count != 0 ? kShortestWaitMs : std::min(2 * wait_ms, kLongestWaitMs);
+    const bool busy = count != 0 || kernel_->rings().stats().held_back != 0;
+    wait_ms = busy ? kShortestWaitMs : std::min(2 * wait_ms, kLongestWaitMs);
     kernel_->rings().Wait(wait_ms, /*idle=*/wait_ms > kShortestWaitMs);
   }
   kernel_->Detach();

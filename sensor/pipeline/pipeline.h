@@ -145,6 +145,7 @@ class Pipeline {
   void AppendSensorEvent(EventClass cls);
   void ReportLoss(const LostRange& range, std::string_view reason);
   void CheckMissed();
+  void CheckStrict();
   void Housekeeping(uint64_t now_ns);
   void Resync(uint64_t now_ns);
   void AnswerQuestions() ABSL_LOCKS_EXCLUDED(mu_);
@@ -162,6 +163,7 @@ class Pipeline {
   KillTimes kills_;
   std::vector<ke_cpu_stats> snapshot_;
   std::array<uint64_t, KE_TYPE_MAX> missed_{};
+  std::array<uint64_t, KE_SITE_MAX> strict_told_{};  // of KE_SITE_STRICT_*
   uint64_t told_by_others_ns_ = 0;  // what was not judged before it, another build's hooks told
   uint64_t next_housekeeping_ns_ = 0;
   uint64_t next_resync_ns_ = 0;

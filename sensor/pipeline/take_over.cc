@@ -13,6 +13,8 @@ namespace {
 // Longer than a hook runs that has begun.
 constexpr useconds_t kHooksEndUs = 20'000;
 
+static_assert(int{KE_SITE_MAX} <= int{KE_TYPE_MAX}, "counts by site stand beside those by class");
+
 }  // namespace
 
 void Pipeline::WriteNotes() {
@@ -26,6 +28,7 @@ void Pipeline::WriteNotes() {
   }
   ReaderNote* missed = kernel_->notes(kernel_->cpu_count());
   for (size_t type = 0; type < KE_TYPE_MAX; ++type) missed[type].lost = missed_[type];
+  for (size_t site = 0; site < KE_SITE_MAX; ++site) missed[site].last = strict_told_[site];
 }
 
 void Pipeline::ResumeAccounting() {
@@ -56,6 +59,7 @@ void Pipeline::ResumeAccounting() {
   }
   const ReaderNote* missed = kernel_->notes(kernel_->cpu_count());
   for (size_t type = 0; type < KE_TYPE_MAX; ++type) missed_[type] = missed[type].lost;
+  for (size_t site = 0; site < KE_SITE_MAX; ++site) strict_told_[site] = missed[site].last;
 }
 
 void Pipeline::TakeUp() {

@@ -3,6 +3,7 @@
 // one goes on where it ended. The program itself is run, and killed.
 #include <bpf/bpf.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -371,6 +372,64 @@ TEST_F(PinTest, APauseHoldsWithoutADaemonAndInTheNextOne) {
   EXPECT_EQ(Kentry({"enforce", "resume", "--socket", folder_ + "/sock"}), 0) << answer_;
   EXPECT_EQ(Open(), EPERM);
   EXPECT_GE(CountOf(ReadFile(folder_ + "/second"), "\"verdict\":\"would_deny\""), 2u);
+}
+
+// Nobody reads what a dead daemon's hooks record: when its rings are full, its strict rules let go.
+TEST_F(PinTest, AStrictRuleOfADeadDaemonLocksNothingUnlessItsSetSaysSo) {
+  constexpr int kMany = 600;  // more than both rings of a CPU hold
+  const std::vector<std::string> small = {"--pin", "--ring-size", "64K", "--ring-priority-size",
+                                          "64K"};
+  const auto rules = [&](std::string_view set) {
+    WriteFile(folder_ + "/rules.yaml",
+              fmt::format("mode: enforce\nstall-after: 1s\n{}rules:\n  - {{name: strict, on: "
+                          "file.open, when: 'file.path == \"{}\"', record: required}}\n",
+                          set, secret_.path()));
+  };
+  // Opens while nobody reads: how many were refused.
+  const auto refused = [&] {
+    sleep(2);
+    Child child([&] {
+      cpu_set_t set;
+      CPU_ZERO(&set);
+      CPU_SET(0, &set);
+      Must(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
+      int count = 0;
+      for (int i = 0; i < kMany; ++i) count += OpenAndClose(secret_.path()) == EPERM ? 1 : 0;
+      Tell(count);
+      return 0;
+    });
+    const int64_t count = child.Next().value_or(-1);
+    EXPECT_EQ(child.Finish(), 0);
+    return count;
+  };
+  // What a daemon tells of them.
+  const auto told = [&](const std::string& out, const std::string& reason) {
+    std::vector<std::string> lines;
+    EXPECT_TRUE(Until([&] {
+      lines = LinesWith(ReadFile(folder_ + "/" + out), "\"reason\":\"" + reason + "\"");
+      return !lines.empty();
+    }));
+    EXPECT_EQ(lines.size(), 1u);
+    const size_t at = lines.empty() ? std::string::npos : lines[0].find("\"count\":");
+    return at == std::string::npos ? -1 : std::strtoll(lines[0].c_str() + at + 8, nullptr, 10);
+  };
+  rules("");
+  StartDaemon("first", small);
+  EndDaemon(SIGKILL);
+  EXPECT_EQ(refused(), 0);
+  rules("on-stall: deny\n");
+  StartDaemon("second", small);
+  EXPECT_EQ(Open(), 0);
+  const int64_t stalled = told("second", "strict_stalled");
+  EXPECT_GT(stalled, 0);
+  EXPECT_LT(stalled, kMany);
+  EndDaemon(SIGKILL);
+  const int64_t locked = refused();
+  EXPECT_GT(locked, 0);
+  EXPECT_LT(locked, kMany);
+  StartDaemon("third", small);
+  EXPECT_EQ(Open(), 0);
+  EXPECT_EQ(told("third", "strict_refused"), locked);
 }
 
 // The pid of a daemon that is gone is anybody's: the hook on exits forgets it.

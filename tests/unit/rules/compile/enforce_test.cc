@@ -147,6 +147,36 @@ TEST(EnforceTest, EachComparisonOfUserSpaceIsNamedAtItsPlace) {
                          "decided in user space"));
 }
 
+TEST(EnforceTest, AStrictRuleIsOnWhatCanBeRefusedAndDecidedByTheKernel) {
+  EXPECT_THAT(Errors(R"(rules:
+  - {name: a, on: file.open, when: 'file.path.startsWith("/s/")', record: required}
+  - {name: b, on: file.unlink, then: log, when: 'process.uid != 0', record: required}
+  - {name: c, on: file.chmod, then: deny, when: 'file.sets_setuid', record: required}
+  - {name: d, on: process.exec, when: 'process.args[0] == "x"', record: optional})"),
+              IsEmpty());
+  EXPECT_THAT(
+      Errors("rules:\n"
+             "  - {name: a, on: process.exec, when: process.uid == 1, record: required}\n"
+             "  - {name: b, on: process.exit, when: exit.code == 1, record: required}\n"
+             "  - {name: c, on: file.open, when: file.path.contains('x'), record: required}\n"
+             "  - {name: d, on: file.open, then: deny, when: file.path.contains('x'), record: "
+             "required}\n"
+             "  - {name: e, on: file.open, then: deny, fallback: alert, when: "
+             "file.path.contains('x'), record: required}\n"),
+      ElementsAre(
+          "2:65: rule \"a\" can't have record: required: an exec is recorded when it has happened, "
+          "and can't be refused any more | write the rule on file.open, with file.exec: that is "
+          "asked before the program runs",
+          "3:63: rule \"b\" can't have record: required: nothing refuses process.exit: it is told "
+          "when it is over | record: required works on all of file.*, on process.ptrace and "
+          "process.signal",
+          AllOf(StartsWith("4:36: rule \"c\" can't have record: required: "
+                           "file.path.contains(\"x\") is decided in user space"),
+                EndsWith(", or remove record: required")),
+          AllOf(StartsWith("5:48: rule \"d\" can't deny: "), EndsWith("or write fallback: alert")),
+          StartsWith("6:65: rule \"e\" can't have record: required: ")));
+}
+
 TEST(EnforceTest, WhatTheKernelDecidesInPartIsNotEnough) {
   EXPECT_THAT(Errors("rules:\n"
                      "  - {name: m, on: process.exec, when: process.uid == 1, mark: m}\n"

@@ -92,14 +92,63 @@ TEST(TableActsTest, SignalKillIsKill) {
   EXPECT_THAT(Clauses(*rules, config.acts[KE_RC_EXEC].signals[0]), ElementsAre(0, 1));
 }
 
+TEST(TableActsTest, RecordsOfRulesThatAlertActOrAreStrictAreUrgent) {
+  const auto strict = [](std::string_view action, std::string_view when) {
+    return Rule("file.open", std::string(action) + ", record: required", when);
+  };
+  const auto rules = Compile(
+      "mode: enforce\nrules:\n" + Rule("file.open", "alert", "process.uid == 1") +
+      Rule("file.open", "log", "process.uid == 2") + Rule("file.open", "drop", "process.uid == 3") +
+      Rule("file.open", "deny", "process.uid == 4") + strict("log", "process.uid == 5") +
+      strict("alert", "process.uid == 6") + Rule("file.unlink", "log", "process.uid == 7") +
+      Rule("process.exec", "alert", "process.uid == 8"));
+  const ke_rule_config& config = rules->tables().config;
+  const ke_acts& open = config.acts[KE_RC_OPEN];
+  EXPECT_THAT(Clauses(*rules, open.urgent), ElementsAre(0, 3, 4, 5));
+  EXPECT_THAT(Clauses(*rules, open.strict), ElementsAre(4, 5));
+  EXPECT_NE(config.acts[KE_RC_CHANGE].urgent, 0u);
+  EXPECT_THAT(Clauses(*rules, config.acts[KE_RC_CHANGE].urgent), IsEmpty());
+  EXPECT_EQ(config.acts[KE_RC_CHANGE].strict, 0u);
+  EXPECT_THAT(Clauses(*rules, config.acts[KE_RC_EXEC].urgent), ElementsAre(0))
+      << "it leaves room for strict ones";
+}
+
+TEST(TableActsTest, WhereAllRecordsAreUrgentNothingIsCompared) {
+  const auto rules =
+      Compile("rules:\n" + Rule("file.open", "alert") + Rule("file.open", "kill") +
+              Rule("process.exec", "alert") + Rule("process.exec", "log", "process.uid == 1") +
+              "  - {name: off, on: file.open, when: true, record: required, enabled: false}\n");
+  const ke_rule_config& config = rules->tables().config;
+  EXPECT_EQ(config.acts[KE_RC_OPEN].urgent, 0u);
+  EXPECT_EQ(config.acts[KE_RC_CHANGE].urgent, 0u);
+  EXPECT_THAT(Clauses(*rules, config.acts[KE_RC_EXEC].urgent), ElementsAre(0));
+  EXPECT_EQ(config.strict, 0u);
+}
+
+TEST(TableActsTest, HowStrictRulesAreMeantIsTheSets) {
+  const std::string text = "rules:\n" + Rule("file.open", "log, record: required");
+  const auto strict = [&](const std::string& set) { return Compile(set + text)->tables().config; };
+  EXPECT_EQ(strict("").strict, KE_STRICT_ANY);
+  EXPECT_EQ(strict("").stall_ns, 10'000'000'000u);
+  EXPECT_EQ(strict("mode: enforce\n").strict, KE_STRICT_ANY | KE_STRICT_ENFORCED);
+  const ke_rule_config locks = strict("mode: enforce\non-stall: deny\nstall-after: 3s\n");
+  EXPECT_EQ(locks.strict, KE_STRICT_ANY | KE_STRICT_ENFORCED | KE_STRICT_STALLED);
+  EXPECT_EQ(locks.stall_ns, 3'000'000'000u);
+  EXPECT_EQ(Compile("mode: enforce\non-stall: deny\nrules:\n" + Rule("file.open", "deny"))
+                ->tables()
+                .config.strict,
+            0u);
+}
+
 TEST(TableActsTest, SetThatOnlyWatchesHasNoActs) {
   const auto rules = Compile(
       "mode: monitor\nrules:\n" + Rule("file.open", "alert") + Rule("file.open", "drop") +
       "  - {name: off, on: file.open, then: deny, when: process.uid == 1, enabled: false}\n");
   const ke_rule_config& config = rules->tables().config;
   EXPECT_THAT(config.signals, ElementsAre(0, 0, 0, 0));
-  for (const ke_acts& acts : config.acts) {
+  for (ke_acts acts : config.acts) {
     const ke_acts none{};
+    acts.urgent = 0;
     EXPECT_EQ(std::memcmp(&acts, &none, sizeof(acts)), 0);
   }
 }

@@ -117,6 +117,27 @@ TEST(CollectTest, NameAndModeAreSaidOnce) {
   EXPECT_EQ(Parse("").rules->name, "default");
 }
 
+TEST(CollectTest, WhatHappensToStrictRulesOfAStalledReaderIsTheSets) {
+  const auto plain = Parse("rule_set: web\n");
+  ASSERT_TRUE(plain.rules != nullptr) << Report(plain);
+  EXPECT_EQ(plain.rules->on_stall, OnStall::kAllowAndCount);
+  EXPECT_EQ(plain.rules->stall_after_ns, 10'000'000'000u);
+  const auto result = ParseFiles({"on-stall: deny\n", "stall-after: 1m\non-stall: deny\n"});
+  ASSERT_TRUE(result.rules != nullptr) << Report(result);
+  EXPECT_EQ(result.rules->on_stall, OnStall::kDeny);
+  EXPECT_EQ(result.rules->stall_after_ns, 60'000'000'000u);
+  EXPECT_THAT(
+      Said(ParseFiles(
+          {"on-stall: deny\nstall-after: 1m\n", "on-stall: allow-and-count\nstall-after: 2m\n"})),
+      ElementsAre(
+          StartsWith(
+              "1:11+15 on-stall is \"allow-and-count\" here, but something else in a.yaml:1"),
+          StartsWith("2:14+2 stall-after is \"2m\" here, but something else in a.yaml:2")));
+  EXPECT_THAT(Said(Parse("on-stall: allow\nstall-after: 1\n")),
+              ElementsAre(HasSubstr("unknown on-stall \"allow\""),
+                          StartsWith("2:14+1 \"1\" is no duration from 1s to 365d")));
+}
+
 TEST(CollectTest, SectionsHaveTheirShape) {
   EXPECT_THAT(Said(Parse("rule: []\n")),
               ElementsAre(HasSubstr("unknown key \"rule\"; did you mean \"rules\"?")));

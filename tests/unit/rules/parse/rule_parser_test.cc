@@ -98,6 +98,20 @@ TEST(RuleParserTest, Fallbacks) {
   EXPECT_THAT(RuleError("    then: kill\n    fallback: x"), HasSubstr("unknown fallback \"x\""));
 }
 
+TEST(RuleParserTest, RecordIsRequiredOrNot) {
+  EXPECT_FALSE(TheRule("    then: deny").strict);
+  EXPECT_FALSE(TheRule("    record: optional").strict);
+  const auto strict = TheRule("    then: log\n    record: required").strict;
+  ASSERT_TRUE(strict);
+  EXPECT_EQ(strict->line, 6u);
+  EXPECT_EQ(strict->column, 13u);
+  EXPECT_THAT(RuleError("    record: require"),
+              HasSubstr("unknown record \"require\"; did you mean \"required\"?"));
+  EXPECT_THAT(RuleError("    record: [required]"), HasSubstr("record must be text"));
+  EXPECT_THAT(RuleError("    then: drop\n    record: required"),
+              HasSubstr("6:13+8 then: drop keeps no record of the event"));
+}
+
 TEST(RuleParserTest, SeverityEnabledAndTexts) {
   EXPECT_EQ(TheRule("    severity: critical").severity, RuleSeverity::kCritical);
   EXPECT_THAT(RuleError("    severity: hi"),

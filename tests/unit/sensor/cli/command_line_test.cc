@@ -77,7 +77,7 @@ TEST(CommandLineTest, RunTakesEachOption) {
                                       "debug",
                                       "--ring-size=3M",
                                       "--ring-priority-size",
-                                      "16K",
+                                      "64K",
                                       "--max-processes",
                                       "1024",
                                       "--journal-size",
@@ -94,7 +94,7 @@ TEST(CommandLineTest, RunTakesEachOption) {
   EXPECT_EQ(run.color, ColorMode::kNever);
   EXPECT_EQ(run.log_level, LogLevel::kDebug);
   EXPECT_EQ(run.ring_bytes, 4u << 20) << "rounded up to a power of two";
-  EXPECT_EQ(run.priority_ring_bytes, 16u << 10);
+  EXPECT_EQ(run.priority_ring_bytes, 64u << 10);
   EXPECT_EQ(run.max_processes, 1024u);
   EXPECT_EQ(run.journal_bytes, 1u << 20);
   EXPECT_EQ(run.duration, absl::Seconds(90));
@@ -277,7 +277,7 @@ TEST(CommandLineTest, WrongValueNamesItsOptionAndWhatIsAllowed) {
   EXPECT_EQ(Error({"run", "--ring-size", "1K"}),
             "kentry run: --ring-size: \"1K\" is not between 64 KiB and 64 MiB");
   EXPECT_EQ(Error({"run", "--ring-priority-size", "1G"}),
-            "kentry run: --ring-priority-size: \"1G\" is not between 16 KiB and 16 MiB");
+            "kentry run: --ring-priority-size: \"1G\" is not between 64 KiB and 16 MiB");
   EXPECT_EQ(Error({"run", "--journal-size", "1"}),
             "kentry run: --journal-size: \"1\" is not between 1 MiB and 4 GiB");
   EXPECT_EQ(Error({"run", "--max-processes", "many"}),

@@ -23,6 +23,7 @@ TEST(SizesTest, ManyCpusShareTheBound) {
       EXPECT_TRUE(std::has_single_bit(sizes.bulk));
       EXPECT_TRUE(std::has_single_bit(sizes.prio));
       EXPECT_GE(sizes.bulk, 64u << 10);
+      EXPECT_GE(sizes.prio, 64u << 10) << "the largest record goes by it too";
       EXPECT_LE(uint64_t{sizes.bulk} * static_cast<uint64_t>(cpus),
                 std::max<uint64_t>(256u << 20, uint64_t{64u << 10} * static_cast<uint64_t>(cpus)));
     }
@@ -33,7 +34,7 @@ TEST(SizesTest, AskedForSizesAreRoundedUpWithinBounds) {
   EXPECT_EQ(RoundBulkBytes(1), 64u << 10);
   EXPECT_EQ(RoundBulkBytes(100'000), 128u << 10);
   EXPECT_EQ(RoundBulkBytes(UINT64_MAX), 64u << 20);
-  EXPECT_EQ(RoundPrioBytes(1), 16u << 10);
+  EXPECT_EQ(RoundPrioBytes(1), 64u << 10);
 }
 
 }  // namespace

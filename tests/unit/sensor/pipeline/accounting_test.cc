@@ -61,6 +61,23 @@ TEST_F(AccountingTest, GapThatTheKernelDoesNotConfirmIsNoLoss) {
   EXPECT_EQ(accounting_.Totals(KE_EXEC).delivered, 3u);
 }
 
+// Some of a class go by the priority ring, the others by the bulk ring, which is full: what comes
+// is in order, and the gaps are the bulk ring's.
+TEST_F(AccountingTest, RecordsOfOneClassMayComeByTwoRings) {
+  Deliver(1);
+  Deliver(4);  // urgent
+  Reconcile(6, 3);
+  Deliver(7);  // urgent, younger than the counters
+  Reconcile(6, 3);
+  Reconcile(8, 5);
+  uint64_t lost = 0;
+  for (const LostRange& range : ranges_) lost += range.count();
+  EXPECT_EQ(lost, 5u);
+  EXPECT_EQ(ranges_.front().first, 2u);
+  EXPECT_EQ(ranges_.back().last, 8u);
+  EXPECT_EQ(accounting_.Totals(KE_EXEC).delivered + lost, 8u);
+}
+
 TEST_F(AccountingTest, GapIsSplitByALateRecordInItsMiddle) {
   Deliver(1);
   Deliver(6);
