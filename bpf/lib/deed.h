@@ -34,7 +34,8 @@ __weak __noinline int deed__prepare(__u32 cpu, __u32 class) {
   struct ke_rule_control* control = rules__control();
   __u64 id = bpf_get_current_pid_tgid();
   __u32 tgid = id >> 32;
-  if (!control || self__is(control, tgid)) return 0;
+  if (!control) return 0;
+  if (self__is(control, tgid)) return own__skip(cpu, class == KE_RC_PTRACE ? KE_PTRACE : KE_SIGNAL);
   __u64 stamp = control->stamp;
   __u32 at = KE_STAMP_EPOCH(stamp) & 1;
   struct ke_rule_config* cfg = rules__config(at);

@@ -139,6 +139,13 @@ static __always_inline bool self__is(const struct ke_rule_control* control, __u3
   return BPF_CORE_READ(task, group_leader, start_boottime) == control->self_start_ns;
 }
 
+/* What the sensor does itself is counted: it shows that the hook fires. Returns 0. */
+static __always_inline int own__skip(__u32 cpu, __u32 type) {
+  struct ke_cpu_stats* stats = stats__of(cpu);
+  if (stats) event__skip(stats, type & (KE_TYPE_MAX - 1));
+  return 0;
+}
+
 static __always_inline struct ke_rule_config* rules__config(__u32 slot) {
   __u32 zero = 0;
   return rules__lookup(ke_r_config, slot, &zero);

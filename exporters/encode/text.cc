@@ -78,6 +78,7 @@ std::string_view Verb(EventClass cls) {
     case EventClass::kSensorSuppressed:
     case EventClass::kSensorGuard:
     case EventClass::kSensorEnforcement:
+    case EventClass::kSensorHook:
       return "sensor";
     default:  // a change of a file is called after its class
       return GetClass(cls).name.substr(GetClass(cls).name.find('.') + 1);
@@ -197,46 +198,6 @@ void TextEncoder::WriteAlert(EventClass cls, Line& line) const {
   line.Text(" ");
 }
 
-void TextEncoder::WriteRules(Line& line) const {
-  line.Text("rules ");
-  line.Text(Text(kRulesName));
-  line.Text(" in force: ");
-  line.Number(Number(kRulesCount));
-  line.Text(", ");
-  line.Text(Text(kRulesMode));
-  line.Text(", revision ");
-  line.Text(Text(kRulesRevision));
-}
-
-void TextEncoder::WriteGuard(Line& line) const {
-  line.Text("rule ");
-  line.Text(Text(kGuardRule));
-  line.Text(" acted on more than ");
-  line.Number(Number(kGuardProcesses));
-  line.Text(" processes in its first minute: it only watches now");
-}
-
-void TextEncoder::WriteEnforcement(Line& line) const {
-  line.Text("enforcement ");
-  line.Text(Text(kEnforcementChange));
-  if (!Text(kEnforcementPath).empty()) {
-    line.Text(" ");
-    line.Word(Text(kEnforcementPath));
-  }
-}
-
-void TextEncoder::WriteSuppressed(Line& line) const {
-  line.Text("rule ");
-  line.Text(Text(kSuppressedRule));
-  line.Text(": limit held back ");
-  line.Number(Number(kSuppressedCount));
-  line.Text(Number(kSuppressedCount) == 1 ? " alert" : " alerts");
-  if (!Text(kSuppressedKey).empty()) {
-    line.Text(" of ");
-    line.Word(Text(kSuppressedKey));
-  }
-}
-
 void TextEncoder::WriteDetails(EventView event, Line& line) {
   const EventClass cls = event.cls();
   if (Has(kAlertRules)) {
@@ -271,6 +232,8 @@ void TextEncoder::WriteDetails(EventView event, Line& line) {
       return WriteGuard(line);
     case EventClass::kSensorEnforcement:
       return WriteEnforcement(line);
+    case EventClass::kSensorHook:
+      return WriteHook(line);
     case EventClass::kSensorStart:
     case EventClass::kSensorStop:
       return WriteSensor(cls, line);
@@ -463,44 +426,6 @@ void TextEncoder::WriteCgroup(Line& line) const {
   line.Text(Text(kCgroupOp));
   line.Put(" ", 1);
   line.Word(Text(kCgroupPath));
-}
-
-void TextEncoder::WriteLoss(Line& line) const {
-  line.Text("lost ");
-  line.Number(Number(kLossCount));
-  line.Put(" ", 1);
-  line.Text(Text(kLossClass).empty() ? "events" : Text(kLossClass));
-  if (Has(kLossCpu)) {
-    line.Text(" on cpu ");
-    line.Number(Number(kLossCpu));
-  }
-  if (Number(kLossFirst) != 0) {
-    line.Text(" (#");
-    line.Number(Number(kLossFirst));
-    line.Text("–#");
-    line.Number(Number(kLossLast));
-    line.Text(")");
-  }
-  line.Text(": ");
-  line.Text(Text(kLossReason));
-}
-
-void TextEncoder::WriteSensor(EventClass cls, Line& line) const {
-  const bool start = cls == EventClass::kSensorStart;
-  line.Text(start ? "started" : "stopped");
-  if (!start && Has(kSensorEventCount)) {
-    line.Text(": ");
-    line.Number(Number(kSensorEventCount));
-    line.Text(" events, ");
-    line.Number(Number(kSensorLost));
-    line.Text(" lost");
-  }
-  line.Text(", kentry ");
-  line.Text(Text(kSensorVersion));
-  line.Text(" on ");
-  line.Text(Text(kSensorHost));
-  line.Text(", kernel ");
-  line.Text(Text(kSensorKernel));
 }
 
 }  // namespace kentry

@@ -74,6 +74,7 @@ class TextEncoder final : public Encoder {
   void WriteSuppressed(Line& line) const;
   void WriteGuard(Line& line) const;
   void WriteEnforcement(Line& line) const;
+  void WriteHook(Line& line) const;
   void WriteFork(Line& line) const;
   void WriteExit(Line& line) const;
   void WriteExecFailed(Line& line) const;

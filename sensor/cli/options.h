@@ -45,7 +45,7 @@ inline constexpr uint32_t kSensorClasses =
     ClassBit(EventClass::kSensorStart) | ClassBit(EventClass::kSensorLoss) |
     ClassBit(EventClass::kSensorStop) | ClassBit(EventClass::kSensorRules) |
     ClassBit(EventClass::kSensorSuppressed) | ClassBit(EventClass::kSensorGuard) |
-    ClassBit(EventClass::kSensorEnforcement);
+    ClassBit(EventClass::kSensorEnforcement) | ClassBit(EventClass::kSensorHook);
 // There only because a rule asked for them.
 inline constexpr uint32_t kAskedClasses =
     ClassBit(EventClass::kFileOpen) |

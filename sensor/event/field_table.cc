@@ -73,6 +73,9 @@ constexpr std::array<ClassDef, kEventClassCount - 1> kClasses = {{
      "and a rule asked for it; signals of the kernel's own are not seen"},
     {kSensorEnforcement, "sensor.enforcement", KE_INVALID,
      "somebody changed what is enforced: paused or resumed it, or had a program trusted or not"},
+    {kSensorHook, "sensor.hook", KE_INVALID,
+     "a hook that rules asked for does not fire any more: what it watches is neither seen nor "
+     "stopped; or it does again"},
 }};
 
 constexpr uint32_t C(EventClass cls) { return 1u << static_cast<int>(cls); }

@@ -45,8 +45,9 @@ enum class EventClass : uint8_t {
   kProcessPtrace = 26,
   kProcessSignal = 27,
   kSensorEnforcement = 28,
+  kSensorHook = 29,
 };
-inline constexpr int kEventClassCount = 29;
+inline constexpr int kEventClassCount = 30;
 
 struct ClassDef {
   EventClass id = EventClass::kNone;

@@ -32,6 +32,7 @@ class DeedHook {
   const bpf_object* object() const { return object_ ? object_->obj : nullptr; }
   // Runs that the kernel skipped.
   uint64_t Missed() const { return RecursionMisses(hooks_); }
+  bool attached() const { return chosen_ >= 0; }
   void Detach() { Release(&hooks_); }
 
   // The hooks are pinned from now on, and those that are pinned already are taken over. `pins`

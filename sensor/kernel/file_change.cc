@@ -186,6 +186,12 @@ absl::Status FileChange::UsePins(const Pins* pins) {
   return absl::OkStatus();
 }
 
+uint32_t FileChange::attached() const {
+  uint32_t kinds = 0;
+  for (const Part& part : parts_) kinds |= 1u << part.kind;
+  return kinds;
+}
+
 void FileChange::Detach() {
   for (Part& part : parts_) Release(&part.hooks);
 }

@@ -29,6 +29,8 @@ class FileChange {
   // share. kFailedPrecondition, with the reasons, when they can't be had.
   absl::Status Want(const bpf_object* base, int cpus, uint32_t changes, bool deny,
                     const Configure& configure);
+  // The kinds that are attached: 1 << ke_change_kind.
+  uint32_t attached() const;
   // Rows for `kentry probe`, best first.
   std::vector<Backend> backends() const;
   // The objects that are loaded: one for each kind of change, which share their maps.

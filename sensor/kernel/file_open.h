@@ -29,6 +29,7 @@ class FileOpen {
   void DropOld();
   // Can the hook refuse an open?
   bool denies() const { return chosen_ == kLsm || chosen_ == kModify; }
+  bool attached() const { return chosen_ >= 0; }
   // The class's rows for `kentry probe`, best first.
   std::vector<Backend> backends() const;
   const bpf_object* object() const { return now_.open ? now_.open->obj : nullptr; }

@@ -385,6 +385,14 @@ std::vector<Backend> Kernel::Impl::Backends() const {
   return all;
 }
 
+uint32_t Kernel::Impl::AskedHooks() const {
+  uint32_t types = file_change_.attached() << KE_FILE_UNLINK;
+  if (file_open_.attached()) types |= 1u << KE_FILE_OPEN;
+  if (ptrace_.attached()) types |= 1u << KE_PTRACE;
+  if (signal_.attached()) types |= 1u << KE_SIGNAL;
+  return types;
+}
+
 std::vector<const bpf_object*> Kernel::Impl::Objects() const {
   std::vector<const bpf_object*> objects = {base_->obj};
   if (script_ != nullptr) objects.push_back(script_->obj);

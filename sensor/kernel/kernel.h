@@ -122,6 +122,9 @@ class Kernel {
   absl::StatusOr<std::vector<ke_file_ident>> OwnFiles();
   TrustList& trust();
 
+  // The classes whose hooks rules asked for and that are attached: 1 << ke_type. What this process
+  // does itself is no event of theirs, and goes up in their counters.
+  uint32_t AskedHooks() const;
   // Programs as the kernel lists them now.
   std::vector<ProgramInfo> Programs() const;
   // Runs of the class's programs that the kernel skipped, since Attach.

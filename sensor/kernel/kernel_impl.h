@@ -82,6 +82,7 @@ class Kernel::Impl {
   absl::Status PrepareRules(const RuleTables& tables);
   absl::Status PendProcesses(std::span<const std::pair<uint32_t, ke_pending>> processes);
   absl::StatusOr<std::vector<ke_file_ident>> OwnFiles();
+  uint32_t AskedHooks() const;
   absl::Status KeepRules(std::string_view text, uint32_t oldest);
   absl::Status FromOthers(absl::FunctionRef<void(OtherRings*)> sink);
   absl::Status ReadIterator(bpf_program* program,

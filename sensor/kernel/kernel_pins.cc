@@ -123,6 +123,7 @@ absl::Status Kernel::Impl::MapNotes() {
   return absl::OkStatus();
 }
 
+uint32_t Kernel::AskedHooks() const { return impl_->AskedHooks(); }
 bool Kernel::adopted() const { return impl_->pins_ && impl_->pins_->adopted(); }
 bool Kernel::pinned() const { return impl_->pins_.has_value(); }
 bool Kernel::has_others() const { return impl_->pins_ && !impl_->pins_->others().empty(); }

@@ -452,6 +452,7 @@ void Pipeline::Housekeeping(uint64_t now_ns) {
   next_housekeeping_ns_ = now_ns + kHousekeepingNs;
   maker_.set_wall_offset(static_cast<int64_t>(NowNs(CLOCK_REALTIME) - BootNowNs()));
   CheckMissed();
+  CheckHooks();
   processes_.Sweep(now_ns);
   cgroups_.Sweep(now_ns);
   kills_.Sweep(now_ns);

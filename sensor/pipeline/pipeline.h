@@ -17,6 +17,7 @@
 #include "sensor/journal/journal.h"
 #include "sensor/kernel/kernel.h"
 #include "sensor/pipeline/accounting.h"
+#include "sensor/pipeline/canary.h"
 #include "sensor/pipeline/event_maker.h"
 #include "sensor/pipeline/kill_times.h"
 #include "sensor/pipeline/rule_host.h"
@@ -145,6 +146,8 @@ class Pipeline {
   void AppendSensorEvent(EventClass cls);
   void ReportLoss(const LostRange& range, std::string_view reason);
   void CheckMissed();
+  bool HookFires(ke_type type);
+  void CheckHooks();
   void CheckStrict();
   void Housekeeping(uint64_t now_ns);
   void Resync(uint64_t now_ns);
@@ -161,6 +164,8 @@ class Pipeline {
   Accounting accounting_;
   PipelineStats stats_;
   KillTimes kills_;
+  Canary canary_;
+  uint32_t silent_ = 0;  // hooks that don't fire: 1 << ke_type
   std::vector<ke_cpu_stats> snapshot_;
   std::array<uint64_t, KE_TYPE_MAX> missed_{};
   std::array<uint64_t, KE_SITE_MAX> strict_told_{};  // of KE_SITE_STRICT_*

@@ -212,6 +212,7 @@ const Attack kAttacks[] = {
      .run = [] { return Result(ptrace(PTRACE_SEIZE, getppid(), 0, 0)); }},
     {.rule = "harden-sensor-signaled", .run = [] { return Result(kill(getppid(), SIGSTOP)); }},
     {.rule = "harden-sensor-signaled", .run = [] { return Result(kill(getppid(), SIGKILL)); }},
+    {"harden-tracing-switched-off", "echo 0 >/proc/sys/kernel/ftrace_enabled"},
     {"harden-sensor-file-symlinked", "ln -s /root/hardening/own /etc/kentry/rules/z.yaml"},
 };
 
