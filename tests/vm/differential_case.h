@@ -62,7 +62,7 @@ struct TryRecord {
   std::string path;    // of the file
   std::string script;
   std::string args;  // a string list
-  std::array<uint32_t, KE_NUM_MAX> numbers{};
+  std::array<uint32_t, KE_NUM_SIGNAL> numbers{};
   std::array<uint64_t, 5> caps{};  // by ke_word
   std::vector<TryMark> marks;
   uint32_t flags = 0;  // KE_F_*

@@ -12,8 +12,8 @@
 
 namespace kentry::vm {
 
-// By ke_number.
-inline constexpr std::array<FieldId, KE_NUM_MAX> kTryNumbers = {
+// By ke_number; those of a process come first.
+inline constexpr std::array<FieldId, KE_NUM_SIGNAL> kTryNumbers = {
     FieldId::kProcessUid,     FieldId::kProcessGid,      FieldId::kProcessSuid,
     FieldId::kProcessSgid,    FieldId::kProcessEuid,     FieldId::kProcessEgid,
     FieldId::kProcessFsuid,   FieldId::kProcessFsgid,    FieldId::kProcessLoginUid,

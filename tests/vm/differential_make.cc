@@ -110,7 +110,7 @@ void Maker::MakePools() {
     }
   }
   for (int i = 0; i < 4; ++i) args_.push_back(Pick(names_));
-  std::vector<size_t> all(KE_NUM_MAX);
+  std::vector<size_t> all(kTryNumbers.size());
   for (size_t i = 0; i < all.size(); ++i) all[i] = i;
   std::shuffle(all.begin(), all.end(), random_);
   numbers_.assign(all.begin(), all.begin() + 1 + static_cast<ptrdiff_t>(Below(KE_NUMBERS_MAX)));

@@ -123,7 +123,7 @@ struct RandomSet {
 
   RandomSet(Maker& maker, size_t count) {
     for (; count > 0; --count) {
-      const size_t cls = maker.Below(KE_RC_MAX);
+      const size_t cls = maker.Below(KE_RC_PTRACE);  // few classes get many clauses each
       parts[cls].push_back(maker.Parts());
       clauses[cls].push_back(ToClause(parts[cls].back()));
     }
