@@ -184,11 +184,11 @@ TEST_F(RulesTest, EachOpenInANewContainerIsJudgedByIt) {
   EXPECT_EQ(Alerts("outside").size(), 1u * kRounds);
 }
 
-// A sensor with so small a ring for cgroups that a burst of them is lost.
+// A sensor with so small rings that a burst of cgroups fits neither of a CPU's.
 TEST(CgroupLossTest, CgroupsWhoseRecordsWereLostAreToldToTheKernel) {
   LiveSensor::StopShared();
   PipelineOptions options;
-  options.kernel.prio_ring_bytes = 16 * 1024;
+  options.kernel.ring_bytes = options.kernel.prio_ring_bytes = 64 * 1024;
   const auto sensor = LiveSensor::Start(std::move(options));
   ASSERT_NE(sensor, nullptr);
   sensor->Go();
@@ -198,7 +198,7 @@ TEST(CgroupLossTest, CgroupsWhoseRecordsWereLostAreToldToTheKernel) {
   LoadRules(*sensor, fmt::format("rules:\n  - {{name: other, on: file.open, when: 'file.path == "
                                  "\"{}\" && container.runtime == \"podman\"'}}\n",
                                  file));
-  constexpr int kCgroups = 300;
+  constexpr int kCgroups = 1500;
   const std::string container = ContainerFolder('d');
   const auto folder = [&](int i) { return fmt::format("{}/{}", container, i); };
   ASSERT_TRUE(sensor->pipeline().Ask([&] {  // nobody reads meanwhile

@@ -437,6 +437,18 @@ TEST(TextEncoderTest, AStoppedRuleIsNamed) {
                        "watches now\n"));
 }
 
+TEST(TextEncoderTest, WhatIsEnforcedAndWhetherHooksFire) {
+  EventBuilder builder;
+  EXPECT_THAT(Encode(Sample(builder, EventClass::kSensorEnforcement,
+                            {Str(kEnforcementChange, "trusted"), Str(kEnforcementPath, "/a b")})),
+              EndsWith("sensor enforcement trusted '/a b'\n"));
+  EXPECT_THAT(
+      Encode(Sample(builder, EventClass::kSensorHook,
+                    {Str(kHookClass, "file.open"), Num(kHookFires, 0)})),
+      EndsWith("sensor the hook of file.open does not fire: what it watches is neither seen "
+               "nor stopped\n"));
+}
+
 TEST(TextEncoderTest, EveryClassIsOneLine) {
   for (const ClassDef& cls : Classes()) {
     EventBuilder builder;

@@ -13,7 +13,8 @@ EnforceState Pinned() {
           .revision = "abc",
           .mode = "enforce",
           .rules = 2,
-          .generations = 1};
+          .generations = 1,
+          .trusted = {"/usr/bin/dpkg", "/opt/a\033[2Jb"}};
 }
 
 TEST(EnforceViewTest, SaysThatPinnedRulesActWithoutADaemon) {
@@ -21,11 +22,13 @@ TEST(EnforceViewTest, SaysThatPinnedRulesActWithoutADaemon) {
             "enforcing  yes\n"
             "rule set   mine: 2 rules, enforce, revision abc, epoch 3\n"
             "daemon     none: events wait in the rings\n"
-            "pinned     yes: stays when the daemon ends\n");
+            "pinned     yes: stays when the daemon ends\n"
+            "trusted    /usr/bin/dpkg\n"
+            "trusted    /opt/a\\x1b[2Jb\n");
   EXPECT_EQ(RenderEnforceJson(Pinned()),
             "{\"enforcing\":true,\"paused\":false,\"pinned\":true,\"daemon_pid\":0,\"epoch\":3,"
             "\"rule_set\":\"mine\",\"revision\":\"abc\",\"mode\":\"enforce\",\"rules\":2,"
-            "\"generations\":1}\n");
+            "\"generations\":1,\"trusted\":[\"/usr/bin/dpkg\",\"/opt/a\\u001b[2Jb\"]}\n");
 }
 
 TEST(EnforceViewTest, APauseAndTheMonitorModeDoNotEnforce) {
