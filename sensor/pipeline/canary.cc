@@ -68,6 +68,9 @@ bool Canary::SingOfFile(ke_type type) const {
     case KE_FILE_MKDIR:
       return mkdirat(dir, kOther, 0700) == 0 && unlinkat(dir, kOther, AT_REMOVEDIR) == 0;
     case KE_FILE_RENAME:
+      // Two names of one file: the hook is asked, and then nothing is left to do. A rename that is
+      // one would disturb all walks of paths on the machine at that moment.
+      if (linkat(dir, kFile, dir, kOther, 0) != 0) return false;
       result = renameat(dir, kFile, dir, kOther);
       break;
     case KE_FILE_LINK:
