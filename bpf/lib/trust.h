@@ -5,9 +5,10 @@
 
 #include "bpf/lib/maps.h"
 
+/* An element of inode 0 stands in it when there are others. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, KE_TRUSTED_MAX);
+  __uint(max_entries, KE_TRUSTED_MAX + 1);
   __type(key, struct ke_ident_key);
   __type(value, struct ke_trusted);
 } ke_trusted SEC(".maps") __weak;
@@ -46,10 +47,13 @@ static __always_inline bool trust__may(struct task_struct* task, __u32 mnt_ns) {
 
 /* Does the current thread run a trusted program? */
 __weak __noinline int trust__is_current(void) {
+  struct ke_ident_key key = {};
+  if (!bpf_map_lookup_elem(&ke_trusted, &key)) return 0;
   struct task_struct* task = (void*)bpf_get_current_task();
   struct inode* inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
-  struct ke_ident_key key = {.ino = BPF_CORE_READ(inode, i_ino),
-                             .dev = BPF_CORE_READ(inode, i_sb, s_dev)};
+  key.ino = BPF_CORE_READ(inode, i_ino);
+  key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
+  if (!key.ino) return 0;
   struct ke_trusted* trusted = bpf_map_lookup_elem(&ke_trusted, &key);
   if (!trusted) return 0;
   struct ke_file_version version = {};

@@ -25,10 +25,22 @@ void ForEach(int map, absl::FunctionRef<void(const ke_ident_key&, const ke_trust
   ke_ident_key key{};
   ke_trusted trusted{};
   const ke_ident_key* before = nullptr;
-  for (int i = 0; i < KE_TRUSTED_MAX && bpf_map_get_next_key(map, before, &key) == 0; ++i) {
-    if (bpf_map_lookup_elem(map, &key, &trusted) == 0) sink(key, trusted);
+  for (int i = 0; i <= KE_TRUSTED_MAX && bpf_map_get_next_key(map, before, &key) == 0; ++i) {
+    if (key.ino != 0 && bpf_map_lookup_elem(map, &key, &trusted) == 0) sink(key, trusted);
     before = &key;
   }
+}
+
+// The hooks look for programs only when there is a mark of inode 0.
+absl::Status Mark(int map) {
+  const ke_ident_key key{};
+  if (!TrustedPaths(map).empty()) {
+    const ke_trusted mark{};
+    if (bpf_map_update_elem(map, &key, &mark, BPF_ANY) != 0) return ErrnoError(errno, "trust");
+  } else {
+    (void)bpf_map_delete_elem(map, &key);
+  }
+  return absl::OkStatus();
 }
 
 std::string_view PathOf(const ke_trusted& trusted) {
@@ -50,12 +62,14 @@ absl::Status TrustList::Add(std::string_view path, const ke_file_ident& file) {
   if (stat("/proc/1/ns/mnt", &mounts) != 0) return ErrnoError(errno, "look at /proc/1/ns/mnt");
   trusted.mnt_ns = static_cast<uint32_t>(mounts.st_ino);
   (void)Remove(path);
-  if (bpf_map_update_elem(map_, &file.key, &trusted, BPF_ANY) == 0) return absl::OkStatus();
-  if (errno == E2BIG) {
+  if (Paths().size() >= KE_TRUSTED_MAX) {
     return absl::ResourceExhaustedError(
         fmt::format("{} programs are trusted already, the most there may be", KE_TRUSTED_MAX));
   }
-  return ErrnoError(errno, fmt::format("trust {}", path));
+  if (bpf_map_update_elem(map_, &file.key, &trusted, BPF_ANY) != 0) {
+    return ErrnoError(errno, fmt::format("trust {}", path));
+  }
+  return Mark(map_);
 }
 
 absl::Status TrustList::Remove(std::string_view path) {
@@ -69,7 +83,7 @@ absl::Status TrustList::Remove(std::string_view path) {
       return ErrnoError(errno, fmt::format("trust {} no more", path));
     }
   }
-  return absl::OkStatus();
+  return Mark(map_);
 }
 
 std::vector<std::string> TrustList::Paths() const { return TrustedPaths(map_); }
@@ -78,6 +92,7 @@ void TrustList::AddAll(int other) {
   ForEach(other, [this](const ke_ident_key& key, const ke_trusted& trusted) {
     (void)bpf_map_update_elem(map_, &key, &trusted, BPF_NOEXIST);
   });
+  (void)Mark(map_);
 }
 
 std::vector<std::string> TrustedPaths(int map) {
