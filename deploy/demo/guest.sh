@@ -165,6 +165,8 @@ printf '%s\n' "An attack by somebody who has become root, three times. Kernel $(
 phase unwatched 'Without a sensor'
 phase watched 'Watched: kentry run --hardening enforce, then kentry enforce pause'
 phase enforced 'In force: kentry enforce resume'
+# The set denies signals to the sensor, ours too.
+control pause
 kill -INT "$pid"
 wait "$pid"
 table
