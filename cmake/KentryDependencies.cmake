@@ -3,6 +3,9 @@
 find_package(absl REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
+# fmt: see sensor/util/fmt.cc.
+set_target_properties(spdlog::spdlog_header_only PROPERTIES
+                      INTERFACE_LINK_LIBRARIES "ke_fmt;Threads::Threads")
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
 

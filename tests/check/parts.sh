@@ -8,7 +8,7 @@
 if [[ -n ${KENTRY_FULL:-} ]]; then
   readonly fuzz_seconds=600 test_timeout=1800 vm_timeout=3600
 else
-  readonly fuzz_seconds=60 test_timeout=300 vm_timeout=1800
+  readonly fuzz_seconds=30 test_timeout=300 vm_timeout=1800
 fi
 
 step() { printf '... %s\n' "$*"; }
@@ -52,22 +52,22 @@ part_format() {
 
 part_build() {
   local status=0
-  build_preset debug || status=1
+  build_preset release || status=1
   build_preset clang || status=1
   return "$status"
 }
 
 part_unit() {
   local status=0
-  build_preset debug
-  run_ctest debug '^(unit|check)$' || status=1
+  build_preset release
+  run_ctest release '^(unit|check)$' || status=1
   build_preset clang
   run_ctest clang '^unit$' || status=1
   return "$status"
 }
 
 part_tsan() {
-  build_preset tsan
+  build_preset tsan kentry_unit_test
   run_ctest tsan '^unit$'
 }
 
@@ -79,20 +79,20 @@ part_tidy() {
 
 part_fuzz() {
   local fuzzers fuzzer name seconds log status=0
-  build_preset fuzz
-  fuzzers=(build/fuzz/tests/fuzz/*_fuzz)
+  build_preset clang
+  fuzzers=(build/clang/tests/fuzz/*_fuzz)
   [[ -x ${fuzzers[0]} ]] || { echo 'no fuzzer was built'; return 1; }
   seconds=$((fuzz_seconds / ${#fuzzers[@]}))
-  mkdir -p build/fuzz/artifacts
+  mkdir -p build/clang/fuzz/artifacts
   for fuzzer in "${fuzzers[@]}"; do
     name=$(basename "$fuzzer" _fuzz)
-    log=build/fuzz/artifacts/$name.log
-    mkdir -p "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
+    log=build/clang/fuzz/artifacts/$name.log
+    mkdir -p "build/clang/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
     step "fuzzing $name for $seconds s"
     # New inputs go to the first folder, so that the corpus in the tree changes by hand only.
     if "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
-      -artifact_prefix="build/fuzz/artifacts/$name-" -print_final_stats=1 \
-      "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
+      -artifact_prefix="build/clang/fuzz/artifacts/$name-" -print_final_stats=1 \
+      "build/clang/fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
       echo '1 0' >>"$counts"
       grep -m1 'number_of_executed_units' "$log" || true
     else
