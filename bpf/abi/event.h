@@ -21,7 +21,9 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wpadded"
 
+#ifndef KE_RECORD_VERSION /* the build that tests upgrade to has another one */
 #define KE_RECORD_VERSION 4
+#endif
 
 /* Record types. A type that comes through a ring is also the class whose counters it moves. */
 enum ke_type {
@@ -47,9 +49,13 @@ enum ke_type {
   KE_FILE_TRUNCATED = 18,
   KE_FILE_SETXATTR = 19,
   KE_FILE_MMAP_EXEC = 20,
-  KE_PTRACE = 21,      /* struct ke_deed */
-  KE_SIGNAL = 22,      /* struct ke_deed */
-  KE_EXEC_DENIED = 24, /* struct ke_process: the image that was not started */
+  KE_FILE_MOUNT = 21,
+  KE_FILE_UMOUNT = 22,
+  /* struct ke_deed */
+  KE_PTRACE = 23,
+  KE_SIGNAL = 24,
+  KE_BPF = 25,
+  KE_EXEC_DENIED = 26, /* struct ke_process: the image that was not started */
   KE_TYPE_MAX = 32,    /* bound of the counter tables, not a type */
 };
 
@@ -278,6 +284,8 @@ enum ke_change_kind {
   KE_CHANGE_TRUNCATE = 9,
   KE_CHANGE_SETXATTR = 10,
   KE_CHANGE_MMAP_EXEC = 11,
+  KE_CHANGE_MOUNT = 12,
+  KE_CHANGE_UMOUNT = 13,
   KE_CHANGE_MAX = 16, /* bound, not a change */
 };
 
@@ -327,20 +335,22 @@ KE_STATIC_ASSERT(sizeof(struct ke_actor) == KE_OFFSETOF(struct ke_file_open, ino
 /* ke_deed.access: what conditions may ask of a deed and its target. */
 #define KE_DEED_ATTACH (1u << 0)  /* ptrace: to control the target or its memory, not to look */
 #define KE_DEED_TRACEME (1u << 1) /* ptrace: the caller offers itself to the target */
-#define KE_DEED_SENSOR (1u << 2)  /* the target is the sensor */
+#define KE_DEED_SENSOR (1u << 2)  /* the target is the sensor; bpf: the object is the sensor's */
 #define KE_DEED_SAME_CONTAINER (1u << 3) /* same mount and pid namespace */
 #define KE_DEED_CHILD (1u << 4)          /* the target is a child of who does it */
+#define KE_DEED_BPF_WRITE (1u << 0)      /* bpf: it can be changed through the descriptor */
+#define KE_DEED_BPF_PROGRAM (1u << 1)    /* bpf: a program, not a map */
 #define KE_DEED_ACCESS_MAX 32            /* bound of all bits together */
 
 #define KE_DEED_UNDECIDED 1u /* ke_deed.flags: the filter lacked a value */
 
-/* What one process does to another. */
+/* What one process does to another; of KE_BPF the target is no process but a map or program. */
 struct ke_deed {
   struct ke_actor by;
   __u64 target_start_ns; /* with target_tgid the identity of the target */
   __u64 target_cgroup_id;
   __u32 target_tgid;
-  __u32 target_tid; /* the thread that was named */
+  __u32 target_tid; /* the thread that was named; bpf: the object's id */
   __u32 target_uid; /* real, as others see it */
   __u32 access;     /* KE_DEED_ATTACH … */
   __u32 mode;       /* ptrace: PTRACE_MODE_* of the kernel's linux/ptrace.h; 0 = TRACEME */

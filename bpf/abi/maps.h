@@ -69,5 +69,14 @@ struct ke_reader {
 };
 KE_STATIC_ASSERT(sizeof(struct ke_reader) == 24, "ke_reader is mapped by user space");
 
+/* Key of a map or program of the sensor's. */
+struct ke_object {
+  __u32 kind; /* KE_OBJECT_MAP, KE_OBJECT_PROGRAM */
+  __u32 id;
+};
+#define KE_OBJECT_MAP 0u
+#define KE_OBJECT_PROGRAM 1u
+#define KE_OBJECTS_MAX 1024
+
 #pragma GCC diagnostic pop
 #endif

@@ -29,6 +29,7 @@ enum ke_rule_class {
   KE_RC_CHANGE_TO = 3, /* the same clauses, as conditions on the new name: no class of its own */
   KE_RC_PTRACE = 4,
   KE_RC_SIGNAL = 5,
+  KE_RC_BPF = 6,
   KE_RC_MAX = 8,
 };
 

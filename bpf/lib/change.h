@@ -125,7 +125,9 @@ static __always_inline void change__uncover(struct ke_open_state* st) {
 }
 
 /* Changes of a name, not of what it leads to. */
-#define CHANGE_OF_NAMES (1u << KE_CHANGE_UNLINK | 1u << KE_CHANGE_RMDIR | 1u << KE_CHANGE_RENAME)
+#define CHANGE_OF_NAMES                                                      \
+  (1u << KE_CHANGE_UNLINK | 1u << KE_CHANGE_RMDIR | 1u << KE_CHANGE_RENAME | \
+   1u << KE_CHANGE_MOUNT | 1u << KE_CHANGE_UMOUNT)
 
 /* Which name is judged, into the state: the file's, or with `to` the one that it gets. */
 __weak __noinline int change__place(__u32 cpu, __u32 to) {

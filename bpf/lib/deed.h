@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Judging what one process does to another: it looks into it, takes control of it, or sends it a
- * signal. Rare beside opens, so nothing is cached but intersections of rows.
+ * signal; and who gets hold of maps and programs. Rare beside opens, so nothing is cached but
+ * intersections of rows.
  */
 #ifndef KE_DEED_H
 #define KE_DEED_H
@@ -14,7 +15,7 @@ struct ke_deed_state {
   struct ke_deed rec;
   struct ke_row clauses; /* the record's end */
   __u64 stamp;           /* of ke_rule_control */
-  __u64 target;          /* address of its task_struct */
+  __u64 target;          /* address of its task_struct; 0 = it is no process */
   __u32 at;              /* slot of the epoch */
   __u32 class;           /* enum ke_rule_class */
 };
@@ -28,6 +29,11 @@ struct {
 
 const volatile __u32 ke_cfg_may_deny = 0;
 
+/* The records of the classes follow each other in the same order. */
+static __always_inline __u32 deed__type(__u32 class) {
+  return (KE_PTRACE + class - KE_RC_PTRACE) & (KE_TYPE_MAX - 1);
+}
+
 /* Prepares this CPU's state; 0 = no rule in force is on the class, or it is the sensor's own deed.
  */
 __weak __noinline int deed__prepare(__u32 cpu, __u32 class) {
@@ -35,7 +41,7 @@ __weak __noinline int deed__prepare(__u32 cpu, __u32 class) {
   __u64 id = bpf_get_current_pid_tgid();
   __u32 tgid = id >> 32;
   if (!control) return 0;
-  if (self__is(control, tgid)) return own__skip(cpu, class == KE_RC_PTRACE ? KE_PTRACE : KE_SIGNAL);
+  if (self__is(control, tgid)) return own__skip(cpu, deed__type(class));
   __u64 stamp = control->stamp;
   __u32 at = KE_STAMP_EPOCH(stamp) & 1;
   struct ke_rule_config* cfg = rules__config(at);
@@ -77,6 +83,7 @@ __weak __noinline int deed__target(__u32 cpu) {
   if (!st || !control) return 0;
   struct ke_deed* rec = &st->rec;
   struct task_struct* target = (void*)st->target;
+  if (!target) return 1;
   struct task_struct* leader = BPF_CORE_READ(target, group_leader);
   rec->target_tgid = BPF_CORE_READ(target, tgid);
   rec->target_tid = BPF_CORE_READ(target, pid);
@@ -160,7 +167,7 @@ __weak __noinline int deed__act(__u32 cpu) {
 }
 
 /* The record, as judged, on its way; 0 = there was no room for it. */
-__weak __noinline int deed__report(__u32 cpu, __u32 type) {
+__weak __noinline int deed__report(__u32 cpu) {
   struct ke_deed_state* st = bpf_map_lookup_elem(&ke_deeds, &cpu);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
   struct ke_cpu_stats* stats = stats__of(cpu);
@@ -168,10 +175,12 @@ __weak __noinline int deed__report(__u32 cpu, __u32 type) {
   struct ke_deed* rec = &st->rec;
   struct task_struct* target = (void*)st->target;
   __u32 epoch = rec->by.hdr.epoch;
-  event__begin(stats, &rec->by.hdr, cpu, type & (KE_TYPE_MAX - 1));
+  event__begin(stats, &rec->by.hdr, cpu, deed__type(st->class));
   rec->by.hdr.epoch = epoch;
-  rec->target_cgroup_id = untyped__cgroup_id(target);
-  bpf_core_read(rec->target_comm, sizeof(rec->target_comm), &target->comm);
+  if (target) {
+    rec->target_cgroup_id = untyped__cgroup_id(target);
+    bpf_core_read(rec->target_comm, sizeof(rec->target_comm), &target->comm);
+  }
   row__copy(&st->clauses, &f->acc);
   rec->clauses.off = KE_OFFSETOF(struct ke_deed_state, clauses);
   rec->clauses.len = sizeof(st->clauses);
@@ -179,17 +188,17 @@ __weak __noinline int deed__report(__u32 cpu, __u32 type) {
 }
 
 /* Judges what the hook has handed over; 1 = it is refused. */
-__weak __noinline int deed__run(__u32 cpu, __u32 type) {
+__weak __noinline int deed__run(__u32 cpu) {
   struct ke_deed_state* st = bpf_map_lookup_elem(&ke_deeds, &cpu);
   struct ke_filter* f = bpf_map_lookup_elem(&ke_filters, &cpu);
   struct ke_cpu_stats* stats = stats__of(cpu);
   if (!st || !f || !stats) return 0;
   if (!deed__target(cpu) || !deed__judge(cpu)) {
-    event__skip(stats, type & (KE_TYPE_MAX - 1));
+    event__skip(stats, deed__type(st->class));
     return 0;
   }
   deed__act(cpu);
-  int sent = deed__report(cpu, type);
+  int sent = deed__report(cpu);
   if (st->rec.verdict & KE_VERDICT_DENIED) return 1;
   if (sent || !(f->send & KE_SEND_STRICT)) return 0;
   return strict__refuses(st->at, st->rec.by.tgid, ke_cfg_may_deny);

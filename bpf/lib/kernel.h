@@ -321,6 +321,20 @@ struct bpf_iter__task_file {
   struct file* file;
 };
 
+struct bpf_map {
+  __u32 id;
+  char name[16];
+};
+
+struct bpf_prog_aux {
+  __u32 id;
+  char name[16];
+};
+
+struct bpf_prog {
+  struct bpf_prog_aux* aux;
+};
+
 #pragma clang attribute pop
 
 #endif

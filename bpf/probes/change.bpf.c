@@ -193,6 +193,25 @@ static __always_inline int memory__exec(__u64 file, __u32 prot, __u32 how) {
   return change__end(cpu);
 }
 
+/* What is moved or mounted elsewhere isn't seen at its old place. */
+static __always_inline int mount__on(const struct path* path) {
+  __u32 cpu = bpf_get_smp_processor_id();
+  return file__begin(cpu, KE_CHANGE_MOUNT, path) ? change__end(cpu) : 0;
+}
+
+static __always_inline int mount__gone(struct vfsmount* mnt) {
+  __u32 cpu = bpf_get_smp_processor_id();
+  struct ke_change_call* call = change__begin(cpu, KE_CHANGE_UMOUNT);
+  if (!call) return 0;
+  call->dentry = (__u64)mnt->mnt_root;
+  call->mnt = (__u64)mnt;
+  return change__end(cpu);
+}
+
+HOOK_PAIR(mount, sb_mount, mount__on(path), const char* source, const struct path* path,
+          const char* type, unsigned long flags, void* data)
+HOOK_PAIR(move_mount, move_mount, mount__on(to), const struct path* from, const struct path* to)
+HOOK_PAIR(umount, sb_umount, mount__gone(mnt), struct vfsmount* mnt, int flags)
 HOOK_PAIR(unlink, path_unlink, name__gone(KE_CHANGE_UNLINK, dir, dentry), const struct path* dir,
           struct dentry* dentry)
 HOOK_PAIR(rmdir, path_rmdir, name__gone(KE_CHANGE_RMDIR, dir, dentry), const struct path* dir,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "bpf/lib/procs.h"
+#include "bpf/lib/objects.h"
 
 /* Filled by user space before it reads the iterator. */
 struct {

@@ -71,6 +71,12 @@ std::string_view Verb(EventClass cls) {
       return "ptrace";
     case EventClass::kProcessSignal:
       return "signal";
+    case EventClass::kProcessBpf:
+      return "bpf";
+    case EventClass::kFileMount:
+      return "mount";
+    case EventClass::kFileUmount:
+      return "umount";
     case EventClass::kSensorStart:
     case EventClass::kSensorLoss:
     case EventClass::kSensorStop:
@@ -239,6 +245,7 @@ void TextEncoder::WriteDetails(EventView event, Line& line) {
       return WriteSensor(cls, line);
     case EventClass::kProcessPtrace:
     case EventClass::kProcessSignal:
+    case EventClass::kProcessBpf:
       return WriteDeed(cls, line);
     default:
       return WriteChange(cls, line);

@@ -81,6 +81,16 @@ void TextEncoder::WriteOwner(Line& line) const {
 
 void TextEncoder::WriteDeed(EventClass cls, Line& line) const {
   if (Text(kAlertVerdict) != "denied") line.Text("(tried) ");
+  if (cls == EventClass::kProcessBpf) {
+    if (Flag(kBpfSensor)) line.Text("the sensor's ");
+    line.Text(Text(kBpfObject));
+    line.Put(" ", 1);
+    line.Number(Number(kBpfId));
+    line.Put(" ", 1);
+    line.Word(Text(kBpfName));
+    line.Text(" by ");
+    return line.Word(Text(kProcessBinary));
+  }
   if (cls == EventClass::kProcessPtrace) {
     line.Text(Flag(kPtraceTraceme) ? "offer to " : Flag(kPtraceAttach) ? "attach to " : "read of ");
   } else {

@@ -75,6 +75,7 @@ void TextEncoder::WriteEnforcement(Line& line) const {
 void TextEncoder::WriteHook(Line& line) const {
   line.Text("the hook of ");
   line.Text(Text(kHookClass));
+  if (Number(kHookTried) == 0) return line.Text(" can't be tried: whether it fires is not known");
   line.Text(Number(kHookFires) != 0
                 ? " fires again"
                 : " does not fire: what it watches is neither seen nor stopped");

@@ -22,7 +22,7 @@ struct OutputOptions {
   JournalReader::From from = JournalReader::From::kOldest;
   // Bit (1 << EventClass) for each class that is written. Reports of what this output itself
   // missed are always written.
-  uint32_t classes = ~0u;
+  ClassMask classes = ~ClassMask{0};
   // Encoded bytes that are gathered before they are written; less when the journal has no more.
   size_t batch_bytes = 256u << 10;
   absl::Duration first_retry = absl::Milliseconds(10);

@@ -74,7 +74,7 @@ uint32_t ChangeOf(EventClass cls) {
 // Where the bits that kAccess compares stand in the class's records.
 std::optional<uint16_t> AccessPlace(ke_rule_class cls) {
   if (cls == KE_RC_OPEN || cls == KE_RC_CHANGE) return KE_OFFSETOF(ke_file_open, access);
-  if (cls == KE_RC_PTRACE || cls == KE_RC_SIGNAL) return KE_OFFSETOF(ke_deed, access);
+  if (cls >= KE_RC_PTRACE && cls <= KE_RC_BPF) return KE_OFFSETOF(ke_deed, access);
   return std::nullopt;
 }
 
@@ -439,6 +439,7 @@ std::optional<ke_rule_class> KernelClass(EventClass cls) {
   if (IsChangeClass(cls)) return KE_RC_CHANGE;
   if (cls == EventClass::kProcessPtrace) return KE_RC_PTRACE;
   if (cls == EventClass::kProcessSignal) return KE_RC_SIGNAL;
+  if (cls == EventClass::kProcessBpf) return KE_RC_BPF;
   return std::nullopt;
 }
 

@@ -83,8 +83,8 @@ inline constexpr size_t kClausesPerRule = 64;
 std::optional<ke_rule_class> KernelClass(EventClass cls);
 
 // The classes of the kernel that have clauses of their own.
-inline constexpr ke_rule_class kRuledClasses[] = {KE_RC_EXEC, KE_RC_OPEN, KE_RC_CHANGE,
-                                                  KE_RC_PTRACE, KE_RC_SIGNAL};
+inline constexpr ke_rule_class kRuledClasses[] = {KE_RC_EXEC,   KE_RC_OPEN,   KE_RC_CHANGE,
+                                                  KE_RC_PTRACE, KE_RC_SIGNAL, KE_RC_BPF};
 
 // KE_RC_CHANGE's clauses as conditions on the new name, for KE_RC_CHANGE_TO: the same numbers, and
 // nothing in them but what is asked of that name. Empty when nothing is.

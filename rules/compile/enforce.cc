@@ -123,7 +123,8 @@ std::vector<Obstacle> ObstaclesToStrict(const Rule& rule, const RulePlan* plan) 
   }
   return {{*rule.strict, "record",
            fmt::format("nothing refuses {}: it is told when it is over", GetClass(rule.on).name),
-           "record: required works on all of file.*, on process.ptrace and process.signal"}};
+           "record: required works on all of file.*, on process.ptrace, process.signal and "
+           "process.bpf"}};
 }
 
 RuleEffect EffectOf(const Rule& rule, RuleAction action) {

@@ -300,6 +300,7 @@ bool TableBuilder::Build(std::string* why) {
   BuildAccess(KE_RC_OPEN, 128);
   BuildAccess(KE_RC_PTRACE, KE_DEED_ACCESS_MAX);
   BuildAccess(KE_RC_SIGNAL, KE_DEED_ACCESS_MAX);
+  BuildAccess(KE_RC_BPF, KE_DEED_ACCESS_MAX);
   BuildChanges();
   if (!BuildNumbers(why) || !BuildTests(why)) return false;
   BuildAddresses(KE_ADDRESS_REMOTE);

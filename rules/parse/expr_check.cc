@@ -15,14 +15,15 @@
 namespace kentry {
 namespace {
 
-constexpr std::array<EventClass, 19> kRuleClasses = {
+constexpr std::array<EventClass, 22> kRuleClasses = {
     EventClass::kProcessExec,       EventClass::kProcessFork,  EventClass::kProcessExit,
     EventClass::kProcessExecFailed, EventClass::kFileOpen,     EventClass::kFileUnlink,
     EventClass::kFileRmdir,         EventClass::kFileRename,   EventClass::kFileLink,
     EventClass::kFileSymlink,       EventClass::kFileMkdir,    EventClass::kFileMknod,
     EventClass::kFileChmod,         EventClass::kFileChown,    EventClass::kFileTruncated,
     EventClass::kFileSetxattr,      EventClass::kFileMmapExec, EventClass::kProcessPtrace,
-    EventClass::kProcessSignal,
+    EventClass::kProcessSignal,     EventClass::kProcessBpf,   EventClass::kFileMount,
+    EventClass::kFileUmount,
 };
 
 std::string NumberText(absl::int128 number) {
@@ -81,7 +82,7 @@ bool IsRuleClass(EventClass cls) {
 }
 
 bool HasField(EventClass cls, const FieldDef& field) {
-  return (field.classes & (1u << static_cast<int>(cls))) != 0;
+  return (field.classes & ClassBit(cls)) != 0;
 }
 
 bool IsAncestorField(const FieldDef& field) {

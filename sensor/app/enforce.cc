@@ -39,7 +39,7 @@ void FillRules(const std::string& text, EnforceState* state) {
   if (loaded.rules == nullptr) return;
   state->rule_set = loaded.rules->name;
   state->revision = loaded.rules->revision;
-  state->mode = ModeName(loaded.rules->mode);
+  state->mode = ModeName(kept->mode);
   state->rules =
       static_cast<uint64_t>(std::count_if(loaded.rules->rules.begin(), loaded.rules->rules.end(),
                                           [](const Rule& rule) { return rule.enabled; }));

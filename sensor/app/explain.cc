@@ -50,6 +50,12 @@ std::string_view HookOf(EventClass cls, bool denies) {
       return "BPF LSM inode_setxattr, or fmod_ret security_inode_setxattr";
     case EventClass::kFileMmapExec:
       return "BPF LSM mmap_file and file_mprotect, or fmod_ret on what asks them";
+    case EventClass::kFileMount:
+      return "BPF LSM sb_mount and move_mount, or fmod_ret on what asks them";
+    case EventClass::kFileUmount:
+      return "BPF LSM sb_umount, or fmod_ret security_sb_umount";
+    case EventClass::kProcessBpf:
+      return "BPF LSM bpf_map and bpf_prog, or fmod_ret on what asks them";
     case EventClass::kProcessPtrace:
       return "BPF LSM ptrace_access_check and ptrace_traceme, or fmod_ret on what asks them";
     case EventClass::kProcessSignal:
@@ -136,9 +142,9 @@ std::string Summary(const RuleEngine& engine) {
   const auto count = [&engine](ke_rule_class cls) { return engine.compiled().clauses(cls).size(); };
   std::string text = fmt::format(
       "clauses, of {} for each: process.exec {}, file.open {}, changes of files {}, process.ptrace "
-      "{}, process.signal {}\n",
+      "{}, process.signal {}, process.bpf {}\n",
       KE_CLAUSES, count(KE_RC_EXEC), opens, count(KE_RC_CHANGE), count(KE_RC_PTRACE),
-      count(KE_RC_SIGNAL));
+      count(KE_RC_SIGNAL), count(KE_RC_BPF));
   if (opens == 0) {
     return text + "no rule asks for file.open: opens are not hooked and cost nothing\n";
   }

@@ -55,6 +55,13 @@ void Append(std::vector<SourceFile> more, std::vector<SourceFile>* files) {
   std::move(more.begin(), more.end(), std::back_inserter(*files));
 }
 
+std::shared_ptr<const RuleSet> InMode(std::shared_ptr<const RuleSet> rules, RuleMode mode) {
+  if (rules->mode == mode) return rules;
+  auto changed = std::make_shared<RuleSet>(*rules);
+  changed->mode = mode;
+  return changed;
+}
+
 // A rule set that is off judges nothing.
 std::shared_ptr<const RuleSet> SwitchedOff(std::shared_ptr<const RuleSet> rules) {
   if (rules->mode != RuleMode::kOff) return rules;
@@ -73,18 +80,18 @@ LoadResult LoadChosenRules(const RuleChoice& choice) {
   if (effective.empty() && !choice.none) Append(BuiltinRules(), &first);
   LoadResult loaded = LoadRuleFiles(effective, std::move(first));
   if (hardens && loaded.rules != nullptr) {
-    auto rules = std::make_shared<RuleSet>(*loaded.rules);
-    rules->mode = choice.hardening == Hardening::kEnforce ? RuleMode::kEnforce : RuleMode::kMonitor;
-    loaded.rules = rules;
-    loaded.readable = rules;
+    loaded.rules =
+        InMode(loaded.rules,
+               choice.hardening == Hardening::kEnforce ? RuleMode::kEnforce : RuleMode::kMonitor);
+    loaded.readable = loaded.rules;
   }
   return loaded;
 }
 
-std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files) {
+std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files, RuleMode mode) {
   LoadResult loaded = ParseRules(std::move(files));
   if (loaded.rules == nullptr) return nullptr;
-  return RuleEngine::Create(SwitchedOff(loaded.rules), &loaded.diagnostics);
+  return RuleEngine::Create(SwitchedOff(InMode(loaded.rules, mode)), &loaded.diagnostics);
 }
 
 std::string RuleSource::Look() const {

@@ -19,8 +19,9 @@ namespace kentry {
 // hardening, that set comes before them, and the mode of them all is what the choice says.
 LoadResult LoadChosenRules(const RuleChoice& choice);
 
-// The engine of a rule set's files, for PipelineOptions::engine_of; nullptr with an error in them.
-std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files);
+// The engine of a rule set's files in a mode, for PipelineOptions::engine_of; nullptr with an error
+// in them.
+std::unique_ptr<RuleEngine> EngineOf(std::vector<SourceFile> files, RuleMode mode);
 
 // Where a running sensor's rules come from, and their way into it. Any thread.
 class RuleSource {

@@ -37,20 +37,18 @@ inline constexpr uint32_t kMinProcesses = 1024;
 inline constexpr uint32_t kMaxProcesses = 4194304;
 inline constexpr uint32_t kDefaultProcesses = 32768;
 
-// Bit of a class in the masks below.
-constexpr uint32_t ClassBit(EventClass cls) { return 1u << static_cast<int>(cls); }
-inline constexpr uint32_t kAllClasses = (1u << kEventClassCount) - 2;
+inline constexpr ClassMask kAllClasses = (ClassMask{1} << kEventClassCount) - 2;
 // Never filtered away: an output that hid them would look whole when it isn't.
-inline constexpr uint32_t kSensorClasses =
+inline constexpr ClassMask kSensorClasses =
     ClassBit(EventClass::kSensorStart) | ClassBit(EventClass::kSensorLoss) |
     ClassBit(EventClass::kSensorStop) | ClassBit(EventClass::kSensorRules) |
     ClassBit(EventClass::kSensorSuppressed) | ClassBit(EventClass::kSensorGuard) |
     ClassBit(EventClass::kSensorEnforcement) | ClassBit(EventClass::kSensorHook);
 // There only because a rule asked for them.
-inline constexpr uint32_t kAskedClasses =
+inline constexpr ClassMask kAskedClasses =
     ClassBit(EventClass::kFileOpen) |
     (kAllClasses & ~(ClassBit(EventClass::kFileUnlink) - 1) & ~kSensorClasses);
-inline constexpr uint32_t kDefaultTextClasses =
+inline constexpr ClassMask kDefaultTextClasses =
     ClassBit(EventClass::kProcessExec) | ClassBit(EventClass::kProcessExit) |
     ClassBit(EventClass::kProcessExecFailed) | kAskedClasses | kSensorClasses;
 
@@ -72,8 +70,8 @@ struct RunOptions {
   EventFormat format = EventFormat::kText;  // of standard output
   bool quiet = false;                       // nothing on standard output
   std::string output_file;                  // "" = none
-  uint32_t stdout_classes = kDefaultTextClasses;
-  uint32_t file_classes = kAllClasses;
+  ClassMask stdout_classes = kDefaultTextClasses;
+  ClassMask file_classes = kAllClasses;
   std::vector<std::string> env;  // variables to report; empty = none
   RuleChoice rules;
   bool pin = false;                  // what is enforced outlives the process

@@ -68,11 +68,11 @@ std::vector<std::string_view> Split(std::string_view list) {
 }
 
 // Bits of one element of a class list, 0 for an unknown one.
-uint32_t ClassesNamed(std::string_view name) {
+ClassMask ClassesNamed(std::string_view name) {
   if (name == "all") return kAllClasses;
   if (name.ends_with(".*")) {
     const std::string_view group = name.substr(0, name.size() - 1);
-    uint32_t bits = 0;
+    ClassMask bits = 0;
     for (const ClassDef& cls : Classes()) {
       if (cls.name.starts_with(group)) bits |= ClassBit(cls.id);
     }
@@ -149,10 +149,10 @@ absl::StatusOr<size_t> ParseChoice(std::string_view text,
                                                 DidYouMean(text, choices)));
 }
 
-absl::StatusOr<uint32_t> ParseClasses(std::string_view list) {
-  uint32_t classes = 0;
+absl::StatusOr<ClassMask> ParseClasses(std::string_view list) {
+  ClassMask classes = 0;
   for (const std::string_view name : Split(list)) {
-    const uint32_t bits = ClassesNamed(name);
+    const ClassMask bits = ClassesNamed(name);
     classes |= bits;
     if (bits != 0) continue;
     std::vector<std::string_view> names = {"all"};

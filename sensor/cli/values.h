@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "sensor/event/field_table.h"
 
 namespace kentry {
 
@@ -37,7 +38,7 @@ absl::StatusOr<size_t> ParseChoice(std::string_view text,
                                    std::span<const std::string_view> choices);
 
 // Classes of a list "process.exec,process.exit", "process.*" or "all" as bits (1 << EventClass).
-absl::StatusOr<uint32_t> ParseClasses(std::string_view list);
+absl::StatusOr<ClassMask> ParseClasses(std::string_view list);
 
 // Names of environment variables; a single "none" gives none of them.
 absl::StatusOr<std::vector<std::string>> ParseEnvNames(const std::vector<std::string>& names);

@@ -101,9 +101,10 @@ RecordError CheckRecord(std::span<const uint8_t> bytes) {
       return bytes.size() < sizeof(ke_file_open) ? RecordError::kShort : CheckFileOpen(bytes);
     case KE_PTRACE:
     case KE_SIGNAL:
+    case KE_BPF:
       return bytes.size() < sizeof(ke_deed) ? RecordError::kShort : CheckDeed(bytes);
     default:  // a number from outside
-      if (hdr.type < KE_FILE_UNLINK || hdr.type > KE_FILE_MMAP_EXEC) return RecordError::kType;
+      if (hdr.type < KE_FILE_UNLINK || hdr.type > KE_FILE_UMOUNT) return RecordError::kType;
       return bytes.size() < sizeof(ke_file_change) ? RecordError::kShort : CheckFileChange(bytes);
   }
 }

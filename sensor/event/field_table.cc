@@ -65,37 +65,48 @@ constexpr std::array<ClassDef, kEventClassCount - 1> kClasses = {{
     {kFileMmapExec, "file.mmap_exec", KE_FILE_MMAP_EXEC,
      "memory was to become executable: mmap or mprotect with PROT_EXEC, also those of an exec and "
      "of the dynamic loader, and a rule asked for it"},
+    {kFileMount, "file.mount", KE_FILE_MOUNT,
+     "a file system or directory was to be mounted on a name, or the mount there to be changed, "
+     "and "
+     "a rule asked for it"},
+    {kFileUmount, "file.umount", KE_FILE_UMOUNT,
+     "a mount was to be taken away, and a rule asked for it"},
     {kProcessPtrace, "process.ptrace", KE_PTRACE,
      "a process was to look into another one or to take control of it (ptrace, process_vm_readv "
      "and process_vm_writev, /proc/PID/mem, maps, environ and the like), and a rule asked for it"},
     {kProcessSignal, "process.signal", KE_SIGNAL,
      "a process was to send a signal to another one (kill, tgkill, sigqueue, pidfd_send_signal), "
      "and a rule asked for it; signals of the kernel's own are not seen"},
+    {kProcessBpf, "process.bpf", KE_BPF,
+     "a process was to get a descriptor of a BPF map or program (it made it, took it by its id or "
+     "from a pin), and a rule asked for it"},
     {kSensorEnforcement, "sensor.enforcement", KE_INVALID,
      "somebody changed what is enforced: paused or resumed it, or had a program trusted or not"},
     {kSensorHook, "sensor.hook", KE_INVALID,
      "a hook that rules asked for does not fire any more: what it watches is neither seen nor "
-     "stopped; or it does again"},
+     "stopped; or it does again; or that can't be tried"},
 }};
 
-constexpr uint32_t C(EventClass cls) { return 1u << static_cast<int>(cls); }
-constexpr uint32_t kExecOnly = C(kProcessExec);
-constexpr uint32_t kExistingOnly = C(kProcessExisting);
-constexpr uint32_t kImage = C(kProcessExec) | C(kProcessExisting);
-constexpr uint32_t kImageFork = kImage | C(kProcessFork);
-constexpr uint32_t kFile = C(kFileOpen);
+constexpr ClassMask C(EventClass cls) { return ClassBit(cls); }
+constexpr ClassMask kExecOnly = C(kProcessExec);
+constexpr ClassMask kExistingOnly = C(kProcessExisting);
+constexpr ClassMask kImage = C(kProcessExec) | C(kProcessExisting);
+constexpr ClassMask kImageFork = kImage | C(kProcessFork);
+constexpr ClassMask kFile = C(kFileOpen);
 // Changes of a file that is there, and of names for something new.
-constexpr uint32_t kOld = C(kFileUnlink) | C(kFileRmdir) | C(kFileRename) | C(kFileLink) |
-                          C(kFileChmod) | C(kFileChown) | C(kFileTruncated) | C(kFileSetxattr) |
-                          C(kFileMmapExec);
-constexpr uint32_t kNew = C(kFileSymlink) | C(kFileMkdir) | C(kFileMknod);
-constexpr uint32_t kAnyFile = kFile | kOld | kNew;
-constexpr uint32_t kDeed = C(kProcessPtrace) | C(kProcessSignal);
-constexpr uint32_t kAnyProcess =
+constexpr ClassMask kOld = C(kFileUnlink) | C(kFileRmdir) | C(kFileRename) | C(kFileLink) |
+                           C(kFileChmod) | C(kFileChown) | C(kFileTruncated) | C(kFileSetxattr) |
+                           C(kFileMmapExec) | C(kFileMount) | C(kFileUmount);
+constexpr ClassMask kNew = C(kFileSymlink) | C(kFileMkdir) | C(kFileMknod);
+constexpr ClassMask kAnyFile = kFile | kOld | kNew;
+// What is done to another process, and to it or a map or program.
+constexpr ClassMask kTarget = C(kProcessPtrace) | C(kProcessSignal);
+constexpr ClassMask kDeed = kTarget | C(kProcessBpf);
+constexpr ClassMask kAnyProcess =
     kImageFork | C(kProcessExit) | C(kProcessExecFailed) | kAnyFile | kDeed;
 // Image fields that a rule on another class may ask for; the event carries them too.
-constexpr uint32_t kImageFile = kImage | kAnyFile | kDeed;
-constexpr uint32_t kSensorEvents = C(kSensorStart) | C(kSensorStop);
+constexpr ClassMask kImageFile = kImage | kAnyFile | kDeed;
+constexpr ClassMask kSensorEvents = C(kSensorStart) | C(kSensorStop);
 
 // C++20 has no offsetof for nested members in constexpr, the builtin does.
 #define MEMBER_SIZE(type, member) sizeof(static_cast<type*>(nullptr)->member)

@@ -41,13 +41,20 @@ enum class EventClass : uint8_t {
   kFileTruncated = 23,
   kFileSetxattr = 24,
   kFileMmapExec = 25,
-  // What a process does to another: struct ke_deed.
-  kProcessPtrace = 26,
-  kProcessSignal = 27,
-  kSensorEnforcement = 28,
-  kSensorHook = 29,
+  kFileMount = 26,
+  kFileUmount = 27,
+  // What a process does to another, or to maps and programs: struct ke_deed.
+  kProcessPtrace = 28,
+  kProcessSignal = 29,
+  kProcessBpf = 30,
+  kSensorEnforcement = 31,
+  kSensorHook = 32,
 };
-inline constexpr int kEventClassCount = 30;
+inline constexpr int kEventClassCount = 33;
+
+// Sets of classes: a bit for each.
+using ClassMask = uint64_t;
+constexpr ClassMask ClassBit(EventClass cls) { return ClassMask{1} << static_cast<int>(cls); }
 
 struct ClassDef {
   EventClass id = EventClass::kNone;
@@ -62,7 +69,7 @@ std::span<const ClassDef> Classes();
 const ClassDef& GetClass(EventClass id);
 // Is it one of enum ke_change_kind? Which one is the class's distance from kFileUnlink.
 constexpr bool IsChangeClass(EventClass id) {
-  return id >= EventClass::kFileUnlink && id <= EventClass::kFileMmapExec;
+  return id >= EventClass::kFileUnlink && id <= EventClass::kFileUmount;
 }
 // Is the event of a file: do its records begin with struct ke_file_open?
 constexpr bool IsFileClass(EventClass id) {
@@ -70,7 +77,7 @@ constexpr bool IsFileClass(EventClass id) {
 }
 // Are its records struct ke_deed?
 constexpr bool IsDeedClass(EventClass id) {
-  return id == EventClass::kProcessPtrace || id == EventClass::kProcessSignal;
+  return id >= EventClass::kProcessPtrace && id <= EventClass::kProcessBpf;
 }
 // The row with that name, or nullptr.
 const ClassDef* FindClass(std::string_view name);
@@ -134,7 +141,7 @@ struct FieldDef {
   FieldSource source = FieldSource::kDerived;
   Place place;
   uint8_t ops = kOpNone;  // KernelOp bits
-  uint32_t classes = 0;   // bit (1 << EventClass)
+  ClassMask classes = 0;
   std::string_view doc;
 };
 

@@ -11,31 +11,41 @@
 namespace kentry {
 namespace {
 
-// What users read of a class: its name, and those of its hooks in the order of Way.
+// What is read of a class: its name, that of its pins, and those of its hooks in the order of Way.
 struct Names {
   const char* feature;
+  const char* group;
   std::array<const char*, 2> hooks;
 };
-constexpr Names kPtrace = {"process.ptrace",
-                           {"BPF LSM ptrace_access_check, ptrace_traceme",
-                            "fmod_ret security_ptrace_access_check, security_ptrace_traceme"}};
-constexpr Names kSignal = {"process.signal", {"BPF LSM task_kill", "fmod_ret security_task_kill"}};
+// From KE_RC_PTRACE on.
+constexpr std::array<Names, 3> kNames = {{
+    {"process.ptrace",
+     "ptrace",
+     {"BPF LSM ptrace_access_check, ptrace_traceme",
+      "fmod_ret security_ptrace_access_check, security_ptrace_traceme"}},
+    {"process.signal", "signal", {"BPF LSM task_kill", "fmod_ret security_task_kill"}},
+    {"process.bpf",
+     "bpf",
+     {"BPF LSM bpf_map, bpf_prog", "fmod_ret security_bpf_map, security_bpf_prog"}},
+}};
 
-const Names& NamesOf(ke_rule_class cls) { return cls == KE_RC_PTRACE ? kPtrace : kSignal; }
+const Names& NamesOf(ke_rule_class cls) { return kNames[static_cast<size_t>(cls - KE_RC_PTRACE)]; }
 
 }  // namespace
 
 // The folder that they are pinned in.
 std::string DeedHook::Group(Way way) const {
-  return fmt::format("{}_{}", class_ == KE_RC_PTRACE ? "ptrace" : "signal",
-                     way == kLsm ? "lsm" : "modify");
+  return fmt::format("{}_{}", NamesOf(class_).group, way == kLsm ? "lsm" : "modify");
 }
 
 std::vector<bpf_program*> DeedHook::Programs(Way way) const {
   auto& p = object_->progs;
-  if (class_ == KE_RC_SIGNAL) return {way == kLsm ? p.signal__lsm : p.signal__modify};
-  if (way == kLsm) return {p.ptrace__lsm, p.traceme__lsm};
-  return {p.ptrace__modify, p.traceme__modify};
+  const bool lsm = way == kLsm;
+  if (class_ == KE_RC_SIGNAL) return {lsm ? p.signal__lsm : p.signal__modify};
+  if (class_ == KE_RC_BPF) {
+    return {lsm ? p.bpf_map__lsm : p.bpf_map__modify, lsm ? p.bpf_prog__lsm : p.bpf_prog__modify};
+  }
+  return {lsm ? p.ptrace__lsm : p.ptrace__modify, lsm ? p.traceme__lsm : p.traceme__modify};
 }
 
 std::string DeedHook::Load(Way way, const bpf_object* base, int cpus, const Configure& configure) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hooks on what one process does to another: those of a class are loaded and attached when a
-// rule set first asks for it, and kept from then on. Internal to sensor/kernel.
+// The hooks on what one process does to another, or to maps and programs: those of a class are
+// loaded and attached when a rule set first asks for it, and kept from then on. Internal to
+// sensor/kernel.
 #ifndef KENTRY_SENSOR_KERNEL_DEED_HOOK_H_
 #define KENTRY_SENSOR_KERNEL_DEED_HOOK_H_
 
@@ -20,7 +21,7 @@ class DeedHook {
  public:
   using Configure = std::function<void(ke_deed_hooks*)>;
 
-  // KE_RC_PTRACE or KE_RC_SIGNAL.
+  // KE_RC_PTRACE, KE_RC_SIGNAL or KE_RC_BPF.
   explicit DeedHook(ke_rule_class cls) : class_(cls) {}
   ke_rule_class rule_class() const { return class_; }
 

@@ -18,7 +18,7 @@ constexpr uint32_t kDirSlots = 64;
 
 // In the order of Way.
 constexpr std::array<const char*, 2> kNames = {
-    "BPF LSM (path_*, inode_setxattr, mmap_file, file_mprotect)",
+    "BPF LSM (path_*, inode_setxattr, mmap_file, file_mprotect, sb_mount, sb_umount)",
     "fmod_ret on security_path_* and the like"};
 
 // The folder that the hooks of one kind are pinned in.
@@ -63,6 +63,9 @@ std::vector<FileChange::Hook> FileChange::Hooks(ke_change* object) const {
       {KE_CHANGE_TRUNCATE, {p.truncate__lsm, p.truncate__modify}},
       {KE_CHANGE_MMAP_EXEC, {p.mmap__lsm, p.mmap__modify}},
       {KE_CHANGE_MMAP_EXEC, {p.mprotect__lsm, p.mprotect__modify}},
+      {KE_CHANGE_MOUNT, {p.mount__lsm, p.mount__modify}},
+      {KE_CHANGE_MOUNT, {p.move_mount__lsm, p.move_mount__modify}},
+      {KE_CHANGE_UMOUNT, {p.umount__lsm, p.umount__modify}},
   };
   const auto add = [&hooks](int kind, bpf_program* lsm, bpf_program* modify) {
     hooks.push_back({kind, {lsm, modify}});

@@ -20,6 +20,7 @@
 #include "sensor/kernel/host.h"
 #include "sensor/kernel/kernel_impl.h"
 #include "sensor/kernel/libbpf_log.h"
+#include "sensor/kernel/own_objects.h"
 #include "sensor/util/status.h"
 
 namespace kentry {
@@ -336,12 +337,14 @@ absl::Status Kernel::Impl::PrepareRules(const RuleTables& tables) {
     RETURN_IF_ERROR(file_change_.Want(base_->obj, cpus_, tables.config.changes,
                                       Denies(tables, KE_RC_CHANGE), configure_change_));
   }
-  for (DeedHook* hook : {&ptrace_, &signal_}) {
-    const ke_rule_class cls = hook->rule_class();
+  for (DeedHook& hook : deeds_) {
+    const ke_rule_class cls = hook.rule_class();
     if (!asked(cls)) continue;
-    RETURN_IF_ERROR(hook->Want(base_->obj, cpus_, Denies(tables, cls), configure_deed_));
+    RETURN_IF_ERROR(hook.Want(base_->obj, cpus_, Denies(tables, cls), configure_deed_));
   }
-  return rules_.Prepare(tables);
+  RETURN_IF_ERROR(rules_.Prepare(tables));
+  return asked(KE_RC_BPF) ? TellOwnObjects(bpf_map__fd(base_->maps.ke_own_objects))
+                          : absl::OkStatus();
 }
 
 absl::Status Kernel::Impl::PendProcesses(

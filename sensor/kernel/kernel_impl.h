@@ -58,8 +58,7 @@ class Kernel::Impl {
     file_open_.Detach();
     file_change_.Detach();
     exec_check_.Detach();
-    ptrace_.Detach();
-    signal_.Detach();
+    for (DeedHook& hook : deeds_) hook.Detach();
   }
   absl::Status ForEachExisting(absl::FunctionRef<void(std::span<const uint8_t>)> sink);
   std::vector<ProgramInfo> Programs() const;
@@ -121,8 +120,9 @@ class Kernel::Impl {
   FileOpen file_open_;
   ExecCheck exec_check_;
   FileChange file_change_;
-  DeedHook ptrace_{KE_RC_PTRACE};
-  DeedHook signal_{KE_RC_SIGNAL};
+  // In the order of their types from KE_PTRACE on.
+  std::array<DeedHook, 3> deeds_{DeedHook(KE_RC_PTRACE), DeedHook(KE_RC_SIGNAL),
+                                 DeedHook(KE_RC_BPF)};
   Names names_;               // attached with the first hook on files
   std::vector<Fd> ring_fds_;  // bulk of each CPU, then priority of each CPU
   std::vector<AttachedHook> hooks_;

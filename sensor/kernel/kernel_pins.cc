@@ -54,8 +54,7 @@ absl::Status Kernel::Impl::AdoptHooks() {
   RETURN_IF_ERROR(file_open_.UsePins(&*pins_));
   RETURN_IF_ERROR(file_change_.UsePins(&*pins_));
   RETURN_IF_ERROR(exec_check_.UsePins(&*pins_));
-  RETURN_IF_ERROR(ptrace_.UsePins(&*pins_));
-  RETURN_IF_ERROR(signal_.UsePins(&*pins_));
+  for (DeedHook& hook : deeds_) RETURN_IF_ERROR(hook.UsePins(&*pins_));
   if (file_open_.denies()) rules_.LetOpensBeDenied();
   file_open_.DropOld();
   ASSIGN_OR_RETURN(const auto all, PinnedGenerations());

@@ -37,8 +37,8 @@ std::vector<Backend> Kernel::Impl::Backends() const {
   for (Backend& row : file_open_.backends()) all.push_back(std::move(row));
   for (Backend& row : file_change_.backends()) all.push_back(std::move(row));
   for (Backend& row : exec_check_.backends()) all.push_back(std::move(row));
-  for (const DeedHook* hook : {&ptrace_, &signal_}) {
-    for (Backend& row : hook->backends()) all.push_back(std::move(row));
+  for (const DeedHook& hook : deeds_) {
+    for (Backend& row : hook.backends()) all.push_back(std::move(row));
   }
   return all;
 }
@@ -46,8 +46,9 @@ std::vector<Backend> Kernel::Impl::Backends() const {
 uint32_t Kernel::Impl::AskedHooks() const {
   uint32_t types = file_change_.attached() << KE_FILE_UNLINK;
   if (file_open_.attached()) types |= 1u << KE_FILE_OPEN;
-  if (ptrace_.attached()) types |= 1u << KE_PTRACE;
-  if (signal_.attached()) types |= 1u << KE_SIGNAL;
+  for (size_t i = 0; i < deeds_.size(); ++i) {
+    if (deeds_[i].attached()) types |= 1u << (KE_PTRACE + i);
+  }
   return types;
 }
 
@@ -59,8 +60,8 @@ std::vector<const bpf_object*> Kernel::Impl::Objects() const {
   for (const bpf_object* object : file_change_.objects()) objects.push_back(object);
   if (names_ != nullptr) objects.push_back(names_->obj);
   if (exec_check_.object() != nullptr) objects.push_back(exec_check_.object());
-  for (const DeedHook* hook : {&ptrace_, &signal_}) {
-    if (hook->object() != nullptr) objects.push_back(hook->object());
+  for (const DeedHook& hook : deeds_) {
+    if (hook.object() != nullptr) objects.push_back(hook.object());
   }
   return objects;
 }
@@ -120,9 +121,9 @@ uint64_t Kernel::Impl::Missed(ke_type type) const {
     case KE_EXEC_DENIED:
       return exec_check_.Missed();
     case KE_PTRACE:
-      return ptrace_.Missed();
     case KE_SIGNAL:
-      return signal_.Missed();
+    case KE_BPF:
+      return deeds_[static_cast<size_t>(type - KE_PTRACE)].Missed();
     case KE_INVALID:
     case KE_EXISTING:
     case KE_TYPE_MAX:

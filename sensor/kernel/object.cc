@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <fstream>
 
 #include "fmt/format.h"
 #include "sensor/kernel/libbpf_log.h"
@@ -36,6 +38,18 @@ void LoadNothingBut(std::initializer_list<const bpf_program*> programs, bpf_obje
 }
 
 std::string ErrnoText(int err) { return std::strerror(err < 0 ? -err : err); }
+
+uint32_t FdInfoNumber(int fd, std::string_view key) {
+  std::ifstream file(fmt::format("/proc/self/fdinfo/{}", fd));
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(key)) continue;
+    const size_t digits = std::min(line.size(), line.find_first_not_of(" \t", key.size()));
+    uint32_t number = 0;
+    std::from_chars(line.data() + digits, line.data() + line.size(), number);
+    return number;
+  }
+  return 0;
+}
 
 void ShareMaps(const bpf_object* base, bpf_object* object,
                std::initializer_list<std::string_view> own) {

@@ -67,6 +67,10 @@ void LoadNothingBut(std::initializer_list<const bpf_program*> programs, bpf_obje
 // The kernel's word for an error number of either sign.
 std::string ErrnoText(int err);
 
+// The number that stands behind `key` in the kernel's account of this process's descriptor, 0 when
+// there is none: "map_id:", "prog_id:" (of links too).
+uint32_t FdInfoNumber(int fd, std::string_view key);
+
 // Gives `object`, which isn't loaded yet, the maps that `base` has by the same name, but for those
 // of its `own`.
 void ShareMaps(const bpf_object* base, bpf_object* object,

@@ -13,9 +13,13 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <system_error>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "fmt/format.h"
+#include "sensor/kernel/object.h"
 #include "sensor/kernel/trust_list.h"
 #include "sensor/util/status.h"
 
@@ -23,6 +27,7 @@ namespace kentry {
 namespace {
 
 constexpr size_t kChunk = 4096;
+constexpr absl::Duration kLinksEnd = absl::Seconds(30);  // emulated machines take seconds
 
 namespace fs = std::filesystem;
 
@@ -65,6 +70,32 @@ uint64_t RemoveTree(const std::string& folder, std::error_code* error) {
     *error = std::error_code(errno, std::system_category());
   }
   return count;
+}
+
+// Of the pinned links of a folder and those below it.
+void AddPrograms(const std::string& folder, std::set<uint32_t>* programs) {
+  for (const std::string& name : FolderEntries(folder)) {
+    const std::string path = fmt::format("{}/{}", folder, name);
+    if (fs::is_directory(path)) {
+      AddPrograms(path, programs);
+      continue;
+    }
+    const absl::StatusOr<Fd> object = OpenPinned(path);
+    const uint32_t id = object.ok() ? FdInfoNumber(object->get(), "prog_id:") : 0;
+    if (id != 0) programs->insert(id);
+  }
+}
+
+// The kernel ends links that nobody holds by and by. False when it has not in time.
+bool WaitForTheEndOf(const std::set<uint32_t>& programs) {
+  const absl::Time deadline = absl::Now() + kLinksEnd;
+  for (const uint32_t id : programs) {
+    while (Fd(bpf_prog_get_fd_by_id(id)).valid()) {
+      if (absl::Now() > deadline) return false;
+      usleep(20'000);
+    }
+  }
+  return true;
 }
 
 absl::StatusOr<uint64_t> Remove(const std::string& folder) {
@@ -200,12 +231,20 @@ absl::Status RemoveIncompletePins() {
 
 absl::StatusOr<uint64_t> RemoveAllPins() {
   uint64_t count = 0;
+  std::set<uint32_t> programs;
+  AddPrograms(kPinRoot, &programs);
   for (const std::string& name : FolderEntries(kPinRoot)) {
     ASSIGN_OR_RETURN(const uint64_t removed, Remove(fmt::format("{}/{}", kPinRoot, name)));
     count += removed;
   }
   if (rmdir(kPinRoot) != 0 && errno != ENOENT)
     return ErrnoError(errno, fmt::format("remove {}", kPinRoot));
+  if (!WaitForTheEndOf(programs)) {
+    return absl::DeadlineExceededError(
+        "the pins are removed, but another process holds hooks of theirs, which stay in force "
+        "until "
+        "it ends");
+  }
   return count;
 }
 

@@ -48,7 +48,8 @@ absl::Status PausePinned(bool paused);
 absl::Status RemovePins(const std::string& folder);
 // … of what is no complete generation: a start or an end that was cut short.
 absl::Status RemoveIncompletePins();
-// … of all generations. Returns how many objects were pinned.
+// … of all generations, and waits until their hooks have ended. Returns how many objects were
+// pinned. kDeadlineExceeded: another process holds hooks.
 absl::StatusOr<uint64_t> RemoveAllPins();
 
 // Internal to sensor/kernel.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sensor/pipeline/canary.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
+#include <linux/bpf.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -35,6 +37,32 @@ bool MapsCode() {
 // The kernel lets a process look into itself, and signal itself, and asks nobody.
 bool IsOther(pid_t pid) { return getpid() != pid; }
 
+// Any one that there is.
+bool TouchesAMap() {
+  bpf_attr attr{};
+  if (syscall(SYS_bpf, BPF_MAP_GET_NEXT_ID, &attr, sizeof(attr)) != 0) return false;
+  const uint32_t id = attr.next_id;
+  attr = {};
+  attr.map_id = id;
+  attr.open_flags = BPF_F_RDONLY;
+  return Fd(static_cast<int>(syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, &attr, sizeof(attr)))).valid();
+}
+
+// The modules are asked before anybody looks for the type of file system.
+bool TriesToMount() {
+  return mount("none", "/", "kentry-has-no-such-type", 0, nullptr) != 0 && errno == ENODEV;
+}
+
+// And before the kernel says that these two flags don't go together (umount(2): EINVAL).
+bool TriesToUnmount() {
+  struct statx place {};
+  if (statx(AT_FDCWD, "/proc", AT_NO_AUTOMOUNT, STATX_TYPE, &place) != 0 ||
+      (place.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) {
+    return false;
+  }
+  return umount2("/proc", MNT_EXPIRE | MNT_DETACH) != 0 && errno == EINVAL;
+}
+
 bool OpensAndCloses(const char* path) { return Fd(open(path, O_RDONLY | O_CLOEXEC)).valid(); }
 
 }  // namespace
@@ -51,6 +79,12 @@ bool Canary::Sing(ke_type type) {
       return IsOther(1) && OpensAndCloses("/proc/1/maps");
     case KE_SIGNAL:
       return IsOther(1) && kill(1, 0) == 0;
+    case KE_BPF:
+      return TouchesAMap();
+    case KE_FILE_MOUNT:
+      return TriesToMount();
+    case KE_FILE_UMOUNT:
+      return TriesToUnmount();
     default:
       return folder_.valid() && SingOfFile(type);
   }
@@ -60,6 +94,7 @@ bool Canary::SingOfFile(ke_type type) const {
   const int dir = folder_.get();
   const Fd file(openat(dir, kFile, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file.valid()) return false;
+  (void)unlinkat(dir, kOther, 0);  // of a try that was cut short
   int result = -1;
   switch (type) {
     case KE_FILE_UNLINK:

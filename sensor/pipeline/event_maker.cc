@@ -318,6 +318,8 @@ void EventMaker::AddDeed(FieldId id, const ke_deed& rec) {
       return AddText(id, cgroup->container_id);
     case FieldId::kSignalName:
       return AddSignalName(id, rec.signal);
+    case FieldId::kBpfObject:
+      return AddText(id, (rec.access & KE_DEED_BPF_PROGRAM) != 0 ? "program" : "map");
     default:
       return;
   }

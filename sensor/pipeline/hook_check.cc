@@ -13,7 +13,7 @@ constexpr int kTries = 3;
 
 }  // namespace
 
-bool Pipeline::HookFires(ke_type type) {
+Pipeline::HookState Pipeline::TryHook(ke_type type) {
   const auto runs = [this, type] {
     uint64_t sum = 0;
     for (int cpu = 0; cpu < kernel_->cpu_count(); ++cpu) {
@@ -23,23 +23,26 @@ bool Pipeline::HookFires(ke_type type) {
   };
   for (int i = 0; i < kTries; ++i) {
     const uint64_t before = runs();
-    if (!canary_.Sing(type)) return true;  // not known
-    if (runs() != before) return true;
+    if (!canary_.Sing(type)) return HookState::kUntried;
+    if (runs() != before) return HookState::kFires;
   }
-  return false;
+  return HookState::kSilent;
 }
 
 void Pipeline::CheckHooks() {
   const uint32_t hooks = kernel_->AskedHooks();
   for (const ClassDef& cls : Classes()) {
-    const uint32_t bit = 1u << cls.record;
-    if ((hooks & bit) == 0) continue;
-    const bool fires = HookFires(cls.record);
-    if (fires == ((silent_ & bit) == 0)) continue;
-    silent_ ^= bit;
+    if ((hooks >> cls.record & 1) == 0) continue;
+    const HookState now = TryHook(cls.record);
+    HookState& before = hook_states_[cls.record];
+    if (now == before) continue;
+    before = now;
     EventBuilder& event = maker_.Begin(EventClass::kSensorHook, BootNowNs());
     event.AddText(FieldId::kHookClass, cls.name);
-    event.AddNumber(FieldId::kHookFires, fires ? 1 : 0);
+    event.AddNumber(FieldId::kHookTried, now != HookState::kUntried ? 1 : 0);
+    if (now != HookState::kUntried) {
+      event.AddNumber(FieldId::kHookFires, now == HookState::kFires ? 1 : 0);
+    }
     event.header().flags |= kEventAlert;
     Append(maker_.Finish());
   }

@@ -9,7 +9,7 @@
 namespace kentry {
 namespace {
 
-constexpr uint64_t kFormat = 1;
+constexpr uint64_t kFormat = 2;
 constexpr size_t kFilesMax = 1'000'000;
 
 // Which rule each clause is of, and whether the kernel decides it alone.
@@ -29,6 +29,7 @@ std::string KeepRules(const RuleEngine& engine, const MarkPlaces& places) {
   PackedText text;
   text.Add(kFormat);
   text.Add(ClausesOf(engine.compiled()));
+  text.Add(static_cast<uint64_t>(engine.rules().mode));
   text.Add(places.Save());
   text.Add(engine.rules().files.size());
   for (const SourceFile& file : engine.rules().files) {
@@ -43,6 +44,9 @@ absl::StatusOr<KeptRules> ReadKeptRules(std::string_view text) {
   if (reader.Number() != kFormat) return absl::DataLossError("kept rules: another format");
   KeptRules kept;
   kept.clauses = reader.Number();
+  const uint64_t mode = reader.Number();
+  if (mode > static_cast<uint64_t>(RuleMode::kOff)) return absl::DataLossError("kept rules: mode");
+  kept.mode = static_cast<RuleMode>(mode);
   ASSIGN_OR_RETURN(kept.places, MarkPlaces::Restore(reader.Text()));
   const uint64_t count = reader.Number();
   for (uint64_t i = 0; i < count && i < kFilesMax && reader.ok(); ++i) {
@@ -57,7 +61,7 @@ absl::StatusOr<KeptRules> ReadKeptRules(std::string_view text) {
 
 std::unique_ptr<RuleEngine> RestoreEngine(const KeptRules& kept, const EngineMaker& make) {
   if (make == nullptr) return nullptr;
-  std::unique_ptr<RuleEngine> engine = make(kept.files);
+  std::unique_ptr<RuleEngine> engine = make(kept.files, kept.mode);
   if (engine == nullptr || ClausesOf(engine->compiled()) != kept.clauses) return nullptr;
   return engine;
 }

@@ -16,13 +16,15 @@
 
 namespace kentry {
 
-// The files of a rule set to its engine; nullptr when they are not a rule set any more.
-using EngineMaker = std::function<std::unique_ptr<RuleEngine>(std::vector<SourceFile>)>;
+// The files of a rule set, and the mode that it is in, whatever they say, to its engine; nullptr
+// when they are not a rule set any more.
+using EngineMaker = std::function<std::unique_ptr<RuleEngine>(std::vector<SourceFile>, RuleMode)>;
 
 std::string KeepRules(const RuleEngine& engine, const MarkPlaces& places);
 
 struct KeptRules {
   std::vector<SourceFile> files;
+  RuleMode mode = RuleMode::kMonitor;
   MarkPlaces places;
   uint64_t clauses = 0;  // fingerprint of what the clauses are numbered by
 };

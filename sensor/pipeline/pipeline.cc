@@ -58,9 +58,9 @@ class TableAncestors : public AncestorSource {
 };
 
 // Does the record begin with struct ke_file_open?
-bool IsFileRecord(uint16_t type) { return type >= KE_FILE_OPEN && type <= KE_FILE_MMAP_EXEC; }
+bool IsFileRecord(uint16_t type) { return type >= KE_FILE_OPEN && type <= KE_FILE_UMOUNT; }
 
-bool IsDeedRecord(uint16_t type) { return type == KE_PTRACE || type == KE_SIGNAL; }
+bool IsDeedRecord(uint16_t type) { return type >= KE_PTRACE && type <= KE_BPF; }
 
 EventClass ChangeClass(uint16_t type) {
   return static_cast<EventClass>(static_cast<int>(EventClass::kFileUnlink) + type - KE_FILE_UNLINK);
@@ -200,6 +200,8 @@ void Pipeline::Handle(std::span<const uint8_t> record) {
       return OnDeed(EventClass::kProcessPtrace, record);
     case KE_SIGNAL:
       return OnDeed(EventClass::kProcessSignal, record);
+    case KE_BPF:
+      return OnDeed(EventClass::kProcessBpf, record);
     case KE_EXISTING:
     case KE_INVALID:
     case KE_TYPE_MAX:

@@ -146,7 +146,9 @@ class Pipeline {
   void AppendSensorEvent(EventClass cls);
   void ReportLoss(const LostRange& range, std::string_view reason);
   void CheckMissed();
-  bool HookFires(ke_type type);
+  // What the canary found. kUntried: it could not do what the hook watches.
+  enum class HookState : uint8_t { kFires, kSilent, kUntried };
+  HookState TryHook(ke_type type);
   void CheckHooks();
   void CheckStrict();
   void Housekeeping(uint64_t now_ns);
@@ -165,7 +167,7 @@ class Pipeline {
   PipelineStats stats_;
   KillTimes kills_;
   Canary canary_;
-  uint32_t silent_ = 0;  // hooks that don't fire: 1 << ke_type
+  std::array<HookState, KE_TYPE_MAX> hook_states_{};  // as was told last
   std::vector<ke_cpu_stats> snapshot_;
   std::array<uint64_t, KE_TYPE_MAX> missed_{};
   std::array<uint64_t, KE_SITE_MAX> strict_told_{};  // of KE_SITE_STRICT_*

@@ -24,7 +24,7 @@ void Pipeline::CheckStrict() {
     uint64_t& before = strict_told_[site];
     if (now == before) continue;
     EventBuilder& event = maker_.Begin(EventClass::kSensorLoss, BootNowNs());
-    event.AddText(FieldId::kLossClass, "strict");  // which ones, the numbers of ring_full say
+    // Of which classes, the losses by ring_full of the same records say.
     event.AddNumber(FieldId::kLossCount, now - before);
     event.AddText(FieldId::kLossReason, reason);
     Append(maker_.Finish());

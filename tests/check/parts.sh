@@ -7,8 +7,10 @@
 
 if [[ -n ${KENTRY_FULL:-} ]]; then
   readonly fuzz_seconds=600 test_timeout=1800 vm_timeout=3600
+  readonly systemd_kernels='5.10 6.1 6.12 newest'
 else
   readonly fuzz_seconds=30 test_timeout=300 vm_timeout=1800
+  readonly systemd_kernels=6.1
 fi
 
 step() { printf '... %s\n' "$*"; }
@@ -121,7 +123,7 @@ second_try() {
 }
 
 part_vm() {
-  local out=build/release/tests/vm log=build/release/check-vm.log status=0 summary
+  local out=build/release/tests/vm log=build/release/check-vm.log status=0 summary kernel
   if ((${#vm_options[@]} == 0)); then
     step 'the bench itself'
     if tests/vm/selftest; then echo '1 0' >>"$counts"; else echo '0 1' >>"$counts"; status=1; fi
@@ -135,6 +137,15 @@ part_vm() {
   if ((${#vm_options[@]} == 0)); then
     step 'the demo'
     if tests/check/demo; then echo '1 0' >>"$counts"; else echo '0 1' >>"$counts"; status=1; fi
+  fi
+  if ((${#vm_options[@]} == 0)); then
+    for kernel in $systemd_kernels; do
+      step "under systemd, on $kernel"
+      if tests/vm/systemd/run --kernel "$kernel"; then echo '1 0' >>"$counts"; else
+        echo '0 1' >>"$counts"
+        status=1
+      fi
+    done
   fi
   step 'booting kernels'
   tests/vm/suite --binary "$out/kentry_vm_test" --share "$out/fixtures:/fixtures" \

@@ -46,11 +46,12 @@ class Sensor {
                     processes_.FindOrUnknown({open.tgid, open.start_ns}));
       }
       case KE_PTRACE:
-      case KE_SIGNAL: {
+      case KE_SIGNAL:
+      case KE_BPF: {
         const auto& rec = As<ke_deed>(record);
-        return Make(
-            rec.by.hdr.type == KE_PTRACE ? EventClass::kProcessPtrace : EventClass::kProcessSignal,
-            record, processes_.FindOrUnknown({rec.by.tgid, rec.by.start_ns}));
+        const int cls = static_cast<int>(EventClass::kProcessPtrace) + rec.by.hdr.type - KE_PTRACE;
+        return Make(static_cast<EventClass>(cls), record,
+                    processes_.FindOrUnknown({rec.by.tgid, rec.by.start_ns}));
       }
       default: {  // a change of a file
         const auto& rec = As<ke_file_change>(record);

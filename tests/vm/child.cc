@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -163,6 +164,13 @@ int64_t Must(int64_t result, const char* what) {
 
 void Tell(int64_t number) {
   if (write(kNumbersFd, &number, sizeof(number)) != sizeof(number)) _exit(kFailed);
+}
+
+void PinToCpu(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  Must(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
 }
 
 void TellNoMore() { close(kNumbersFd); }

@@ -57,6 +57,8 @@ class Child {
 // standard error, send -errno and end the child.
 int64_t Must(int64_t result, const char* what);
 void Tell(int64_t number);
+// Keeps the calling thread on one processor.
+void PinToCpu(int cpu);
 // No more numbers from this process, so that the pipe ends with another one's exec.
 void TellNoMore();
 struct Program {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The hardening set in force beside the library, both in enforce mode: what it forbids doesn't
 // happen, and ordinary work goes on.
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -147,6 +149,15 @@ int SetCapability() {
   return Result(setxattr("/root/hardening/own", "security.capability", cap, sizeof(cap), 0));
 }
 
+// All maps that can be had are looked for one of the rules'.
+int ChangeTheRules() {
+  uint32_t id = 0;
+  while (bpf_map_get_next_id(id, &id) == 0) {
+    if (!Fd(bpf_map_get_fd_by_id(id)).valid()) return errno;
+  }
+  return 0;
+}
+
 // In a new process, which fails.
 struct Attack {
   const char* rule;
@@ -212,6 +223,14 @@ const Attack kAttacks[] = {
      .run = [] { return Result(ptrace(PTRACE_SEIZE, getppid(), 0, 0)); }},
     {.rule = "harden-sensor-signaled", .run = [] { return Result(kill(getppid(), SIGSTOP)); }},
     {.rule = "harden-sensor-signaled", .run = [] { return Result(kill(getppid(), SIGKILL)); }},
+    {.rule = "harden-sensor-mount",
+     .run = [] { return Result(mount("none", "/etc/kentry", "tmpfs", 0, nullptr)); }},
+    {.rule = "harden-sensor-mount",
+     .run = [] { return Result(mount("none", "/sys/fs/bpf", "tmpfs", 0, nullptr)); }},
+    {.rule = "harden-sensor-unmount",
+     .run = [] { return Result(umount2("/sys/fs/bpf", MNT_DETACH)); }},
+    {.rule = "harden-sensor-unmount", .run = [] { return Result(umount2("/sys", MNT_DETACH)); }},
+    {.rule = "harden-sensor-bpf", .run = ChangeTheRules},
     {"harden-tracing-switched-off", "echo 0 >/proc/sys/kernel/ftrace_enabled"},
     {"harden-sensor-file-symlinked", "ln -s /root/hardening/own /etc/kentry/rules/z.yaml"},
 };

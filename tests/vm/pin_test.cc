@@ -3,7 +3,6 @@
 // one goes on where it ended. The program itself is run, and killed.
 #include <bpf/bpf.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -23,6 +22,7 @@ namespace kentry::vm {
 namespace {
 
 constexpr char kKentry[] = "/bin/kentry";
+constexpr char kNext[] = "/fixtures/kentry_next";
 constexpr char kPins[] = "/sys/fs/bpf/kentry";
 
 size_t CountOf(const std::string& text, const std::string& part) {
@@ -47,6 +47,10 @@ class PinTest : public OwnSensorTest {
   void SetUp() override {
     OwnSensorTest::SetUp();
     if (access(kKentry, X_OK) != 0) GTEST_SKIP() << "no " << kKentry << " in this machine";
+    const std::string kernel = KernelVersion();
+    if (Count(0, 1) == 0 && !OnEveryKernel() && (kernel == "6.1" || kernel == "6.12")) {
+      GTEST_SKIP() << "between the oldest and the newest kernel with KENTRY_FULL only";
+    }
     folder_ = NewFolder();
     WriteRules("enforce");
   }
@@ -54,6 +58,13 @@ class PinTest : public OwnSensorTest {
     if (daemon_) EndDaemon(SIGKILL);
     Kentry({"enforce", "release"});
     EXPECT_TRUE(Gone(kPins));
+  }
+
+  // Each start of a daemon takes seconds of an emulated machine.
+  static bool OnEveryKernel() {
+    const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
+    return test == "EnforcementOutlivesAnEndAndAKillAndReleaseEndsIt" ||
+           test == "ChangesAndExecsStayDeniedAndAreTold";
   }
 
   void WriteRules(const std::string& mode, const std::string& name = "secrets") {
@@ -79,7 +90,7 @@ class PinTest : public OwnSensorTest {
     daemon_ = std::make_unique<Child>([&]() -> int {
       const Fd log(open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600));
       Must(dup2(log.get(), STDERR_FILENO), "dup2");
-      Exec({.path = kKentry, .args = args});
+      Exec({.path = program_, .args = args});
     });
   }
   // The daemon answers: it does last of all.
@@ -133,6 +144,7 @@ class PinTest : public OwnSensorTest {
   static bool Gone(const std::string& path) { return access(path.c_str(), F_OK) != 0; }
 
   Secret secret_;
+  std::string program_ = kKentry;
   std::string folder_;
   std::string out_;
   std::string answer_;
@@ -149,7 +161,7 @@ class Opener {
       int opened = 0;
       while (stop == 0) {
         if (OpenAndClose(path) == 0 && opened < 100) ++opened;
-        usleep(500);
+        usleep(2000);
       }
       return opened;
     });
@@ -194,7 +206,7 @@ TEST_F(PinTest, EnforcementOutlivesAnEndAndAKillAndReleaseEndsIt) {
   EXPECT_NE(answer_.find("kentry enforce release"), std::string::npos) << answer_;
   EXPECT_EQ(Kentry({"enforce", "release"}), 0) << answer_;
   EXPECT_TRUE(Gone(kPins));
-  EXPECT_TRUE(Until([&] { return Open() == 0; }));
+  EXPECT_EQ(Open(), 0);
 }
 
 TEST_F(PinTest, TheNextDaemonTellsOfTheGapAndNamesTheRulesOfIt) {
@@ -292,7 +304,7 @@ TEST_F(PinTest, NotOneOpenSucceedsWhileTheDaemonIsKilledAtAnyMoment) {
   StartDaemon("out");
   Opener opener(secret_.path());
   std::mt19937 random(std::random_device{}());
-  const int kills = Count(12, 300);
+  const int kills = Count(8, 300);
   for (int i = 0; i < kills; ++i) {
     EndDaemon(SIGKILL);
     LaunchDaemon({"--pin"});
@@ -306,37 +318,48 @@ TEST_F(PinTest, NotOneOpenSucceedsWhileTheDaemonIsKilledAtAnyMoment) {
   EXPECT_EQ(CountOf(ReadFile(folder_ + "/log"), "error:"), 0u) << ReadFile(folder_ + "/log");
 }
 
-// Other options are another generation, as another build is; then what builds with other records,
-// and with another layout of the pins, would have left. Of the last nothing but the links can be
-// trusted; they are ended all the same.
-TEST_F(PinTest, AnotherBuildTakesOverWithoutAGap) {
-  StartDaemon("first", {"--pin", "--ring-size", "4M"});
+// The next version of the program can't read the records that this one left, and says so; nor can
+// this one, when it comes back. Other options are another generation too, whose records are read.
+// Of another layout of the pins nothing but the links can be trusted; they are ended all the same.
+TEST_F(PinTest, AnotherVersionTakesOverWithoutAGap) {
+  const std::vector<std::string> small = {"--pin", "--ring-size", "4M"};
+  const auto told_of_other_build = [&](const std::string& out) {
+    return LinesWith(ReadFile(folder_ + "/" + out), "\"reason\":\"other_build\"").size();
+  };
+  StartDaemon("first");
   Opener opener(secret_.path());
   EndDaemon(SIGKILL);
-  EXPECT_EQ(Open(), EPERM);
-  StartDaemon("second", {"--pin", "--ring-size", "8M"});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Open(), EPERM);
+  program_ = kNext;
+  StartDaemon("second");
   EXPECT_TRUE(Gone(std::string(kPins) + "/g1"));
   EXPECT_FALSE(Gone(std::string(kPins) + "/g2"));
   EXPECT_EQ(Open(), EPERM);
+  EndDaemon(SIGKILL);
+  EXPECT_NE(ReadFile(folder_ + "/second").find("-next\""), std::string::npos);
+  EXPECT_EQ(told_of_other_build("second"), 1u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Open(), EPERM);
+  program_ = kKentry;
+  StartDaemon("third", small);
+  EXPECT_TRUE(Gone(std::string(kPins) + "/g2"));
+  EXPECT_EQ(Open(), EPERM);
+  EndDaemon(SIGKILL);
+  EXPECT_EQ(told_of_other_build("third"), 1u);
+  EXPECT_EQ(Open(), EPERM);
+
+  StartDaemon("fourth");
   EXPECT_EQ(EndDaemon(SIGTERM), 0);
-  const std::string events = ReadFile(folder_ + "/second");
-  const auto denied = LinesWith(events, "\"verdict\":\"denied\"");
+  const auto denied = LinesWith(ReadFile(folder_ + "/fourth"), "\"verdict\":\"denied\"");
   EXPECT_GT(denied.size(), 2u);
   for (const std::string& line : denied) {
     EXPECT_NE(line.find("\"guarded\""), std::string::npos) << line;
   }
-  EXPECT_EQ(CountOf(events, "\"reason\":\"other_build\""), 0u);
+  EXPECT_EQ(told_of_other_build("fourth"), 0u);
 
-  ChangeIdentity(2, [](PinIdentity* identity) { ++identity->record_version; });
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(Open(), EPERM);
-  StartDaemon("third");
-  EXPECT_EQ(EndDaemon(SIGTERM), 0);
-  EXPECT_EQ(LinesWith(ReadFile(folder_ + "/third"), "\"reason\":\"other_build\"").size(), 1u);
-
-  ChangeIdentity(3, [](PinIdentity* identity) { ++identity->abi; });
+  ChangeIdentity(4, [](PinIdentity* identity) { ++identity->abi; });
   EXPECT_EQ(Open(), EPERM);
-  StartDaemon("fourth");
-  EXPECT_TRUE(Gone(std::string(kPins) + "/g3"));
+  StartDaemon("fifth");
+  EXPECT_TRUE(Gone(std::string(kPins) + "/g4"));
   EXPECT_EQ(Open(), EPERM);
   EXPECT_EQ(EndDaemon(SIGTERM), 0);
   EXPECT_EQ(opener.Finish(), 0);
@@ -375,10 +398,7 @@ TEST_F(PinTest, AStrictRuleOfADeadDaemonLocksNothingUnlessItsSetSaysSo) {
   const auto refused = [&] {
     sleep(2);
     Child child([&] {
-      cpu_set_t set;
-      CPU_ZERO(&set);
-      CPU_SET(0, &set);
-      Must(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
+      PinToCpu(0);
       int count = 0;
       for (int i = 0; i < kMany; ++i) count += OpenAndClose(secret_.path()) == EPERM ? 1 : 0;
       Tell(count);

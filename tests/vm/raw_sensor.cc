@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/vm/raw_sensor.h"
 
-#include <sched.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,10 +49,7 @@ void RunExecs(int count) {
   for (int cpu = 0; cpu < cpus; ++cpu) {
     const int share = count / cpus + (cpu < count % cpus ? 1 : 0);
     makers.push_back(std::make_unique<Child>([cpu, share] {
-      cpu_set_t set;
-      CPU_ZERO(&set);
-      CPU_SET(cpu, &set);
-      Must(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
+      PinToCpu(cpu);
       char name[] = "hold";
       char* const args[] = {name, nullptr};
       char* const env[] = {nullptr};

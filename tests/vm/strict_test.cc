@@ -2,8 +2,9 @@
 // What a strict rule covers is recorded or doesn't happen, and floods don't push out what matters.
 // Nobody reads while these tests act: they fill small rings, then drain them.
 #include <fcntl.h>
-#include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ using enum FieldId;
 
 constexpr int kMany = 600;  // opens: more than both rings of a CPU hold
 constexpr int kFew = 20;
+constexpr int kVictimUid = 4711;
 
 // What came of tries by one process.
 struct Tries {
@@ -29,10 +31,7 @@ struct Tries {
 // Tries it on the first CPU, so that all records are for the same rings.
 Tries Try(int count, const std::function<int()>& once) {
   Child child([&] {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(0, &set);
-    Must(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
+    PinToCpu(0);
     Tries tries;
     for (int i = 0; i < count; ++i) {
       const int error = once();
@@ -76,8 +75,12 @@ class StrictTest : public OwnSensorTest {
         fmt::format("{}\nrules:\n"
                     "  - {{name: strict, on: file.open, when: '{}', record: required}}\n"
                     "  - {{name: gone, on: file.unlink, when: '{}', then: log, record: required}}\n"
+                    "  - {{name: asked, on: process.signal, when: 'target.uid == {}', record: "
+                    "required}}\n"
+                    "  - {{name: read, on: process.ptrace, when: 'target.uid == {}', record: "
+                    "required}}\n"
                     "  - {{name: plain, on: file.open, when: 'file.path == \"{}\"'}}\n",
-                    set, vault, vault, Plain()));
+                    set, vault, vault, kVictimUid, kVictimUid, Plain()));
     ASSERT_NE(engine, nullptr);
     const absl::Status status = pipeline().LoadRules(std::move(engine));
     ASSERT_TRUE(status.ok()) << status;
@@ -90,7 +93,9 @@ class StrictTest : public OwnSensorTest {
   // The same, and counts from here on.
   void Drain() {
     ReadAll();
-    for (const ke_type type : {KE_FILE_OPEN, KE_FILE_UNLINK}) before_[type] = Now(type);
+    for (const ke_type type : {KE_FILE_OPEN, KE_FILE_UNLINK, KE_SIGNAL, KE_PTRACE}) {
+      before_[type] = Now(type);
+    }
     for (size_t site = 0; site < sites_before_.size(); ++site) sites_before_[site] = SiteNow(site);
   }
   uint64_t Delivered(ke_type type) const { return Now(type).delivered - before_[type].delivered; }
@@ -161,6 +166,41 @@ TEST_F(StrictTest, WhatCannotBeRecordedDoesNotHappen) {
   EXPECT_EQ(Delivered(KE_FILE_OPEN), kFew + 2u) << "the creation, and the open";
   EXPECT_EQ(Delivered(KE_FILE_UNLINK), 1u);
   EXPECT_EQ(Lost(KE_FILE_OPEN) + Lost(KE_FILE_UNLINK), 0u);
+}
+
+// Their records are shorter than those of the opens that filled the rings: some may fit.
+TEST_F(StrictTest, WhatCannotBeRecordedIsDoneToNoProcess) {
+  Child victim([] {
+    Must(setresuid(kVictimUid, kVictimUid, kVictimUid), "setresuid");
+    Tell(1);
+    char end = 0;
+    return static_cast<int>(read(STDIN_FILENO, &end, 1));
+  });
+  victim.Next();
+  Load("mode: enforce\nstall-after: 1h");
+  const auto ask = [&] { return Result(kill(victim.pid(), 0)); };
+  const auto look = [&] {
+    char byte = 0;
+    iovec mine{&byte, 1};
+    static char there = 0;  // in the other one too
+    iovec theirs{&there, 1};
+    return Result(process_vm_readv(victim.pid(), &mine, 1, &theirs, 1, 0));
+  };
+  EXPECT_GT(Open(secret_->path(), kMany).refused, 0);
+  const Tries asks = Try(kFew, ask);
+  const Tries looks = Try(kFew, look);
+  EXPECT_GT(asks.refused, kFew / 2);
+  EXPECT_GT(looks.refused, kFew / 2);
+  ReadAll();
+  EXPECT_EQ(Delivered(KE_SIGNAL), static_cast<uint64_t>(asks.done));
+  EXPECT_EQ(Delivered(KE_PTRACE), static_cast<uint64_t>(looks.done));
+
+  Drain();
+  EXPECT_EQ(Try(kFew, ask).done, kFew);
+  EXPECT_EQ(Try(kFew, look).done, kFew);
+  ReadAll();
+  EXPECT_EQ(Delivered(KE_SIGNAL), static_cast<uint64_t>(kFew));
+  EXPECT_EQ(Delivered(KE_PTRACE), static_cast<uint64_t>(kFew));
 }
 
 TEST_F(StrictTest, AReaderThatStalledLocksNothingUnlessTheSetSaysSo) {

@@ -148,7 +148,7 @@ TEST(OutputTest, ClassesThatAreNotWantedAreSkippedAndCounted) {
   auto sink = std::make_unique<CaptureSink>();
   const CaptureSink& capture = *sink;
   Output output(journal, std::make_unique<JsonEncoder>(), std::move(sink),
-                {.classes = 1u << static_cast<int>(EventClass::kProcessExit)});
+                {.classes = ClassBit(EventClass::kProcessExit)});
   AppendExecs(journal, 5);
   AppendExecs(journal, 2, EventClass::kProcessExit);
   EXPECT_TRUE(output.Stop(kLong).ok());
@@ -162,7 +162,7 @@ TEST(OutputTest, AlertsPassTheFilterOfClasses) {
   auto sink = std::make_unique<CaptureSink>();
   const CaptureSink& capture = *sink;
   Output output(journal, std::make_unique<JsonEncoder>(), std::move(sink),
-                {.classes = 1u << static_cast<int>(EventClass::kProcessExit)});
+                {.classes = ClassBit(EventClass::kProcessExit)});
   EventBuilder builder;
   for (const uint32_t flags : {uint32_t{0}, uint32_t{kEventPartial}, uint32_t{kEventAlert}}) {
     Sample(builder, EventClass::kFileOpen, {Num(FieldId::kProcessPid, 42)});

@@ -79,10 +79,12 @@ TEST(EnforceTest, ClassOfUserSpaceIsRefused) {
              "  - {name: a, on: process.exit, then: kill, when: exit.code == 1}\n"
              "  - {name: b, on: process.fork, then: deny, when: process.uid == 1}\n"),
       ElementsAre("2:39: rule \"a\" can't kill: user space judges process.exit, when it is over | "
-                  "kill works on process.exec, all of file.*, process.ptrace, process.signal; or "
+                  "kill works on process.exec, all of file.*, process.ptrace, process.signal, "
+                  "process.bpf; or "
                   "write fallback: alert",
                   "3:39: rule \"b\" can't deny: user space judges process.fork, when it is over | "
-                  "deny works on process.exec, all of file.*, process.ptrace, process.signal; or "
+                  "deny works on process.exec, all of file.*, process.ptrace, process.signal, "
+                  "process.bpf; or "
                   "write fallback: alert"));
 }
 
@@ -168,8 +170,8 @@ TEST(EnforceTest, AStrictRuleIsOnWhatCanBeRefusedAndDecidedByTheKernel) {
           "and can't be refused any more | write the rule on file.open, with file.exec: that is "
           "asked before the program runs",
           "3:63: rule \"b\" can't have record: required: nothing refuses process.exit: it is told "
-          "when it is over | record: required works on all of file.*, on process.ptrace and "
-          "process.signal",
+          "when it is over | record: required works on all of file.*, on process.ptrace, "
+          "process.signal and process.bpf",
           AllOf(StartsWith("4:36: rule \"c\" can't have record: required: "
                            "file.path.contains(\"x\") is decided in user space"),
                 EndsWith(", or remove record: required")),

@@ -175,7 +175,7 @@ TEST(ExplainTest, ClassOfUserSpaceAndDisabledRuleAreSaidToBeSuch) {
 TEST(ExplainTest, RuleThatNoProcessIsFreeOfIsNamedOnce) {
   EXPECT_THAT(ExplainText(*Engine(kSet), false),
               HasSubstr("clauses, of 1024 for each: process.exec 3, file.open 1, changes of files "
-                        "0, process.ptrace 0, process.signal 0\n"
+                        "0, process.ptrace 0, process.signal 0, process.bpf 0\n"
                         "an open of a process that no rule concerns: one look at its mask"));
   const auto engine = Engine(R"yaml(rules:
   - name: all

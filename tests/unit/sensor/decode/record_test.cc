@@ -114,7 +114,7 @@ TEST(RecordTest, FileOpensPathMustLieBehindItsFixedPart) {
 }
 
 TEST(RecordTest, DeedsPassWithARowOfClausesBehindTheirFixedPart) {
-  for (const ke_type type : {KE_PTRACE, KE_SIGNAL}) {
+  for (const ke_type type : {KE_PTRACE, KE_SIGNAL, KE_BPF}) {
     WithTail<ke_deed> deed(type);
     EXPECT_EQ(CheckRecord(BytesOf(deed).bytes()), RecordError::kNone);
     deed.rec.clauses = {deed.kRow, deed.kRowLen};

@@ -223,6 +223,30 @@ TEST_F(EventMakerTest, DeedSaysWhoTheTargetIs) {
   EXPECT_FALSE(event.Find(FieldId::kSignalName));
 }
 
+TEST_F(EventMakerTest, AMapOrProgramIsNoProcess) {
+  MakeExec({.tgid = 5, .start_ns = 50}, {.binary = "/bin/sh"});
+  ke_deed rec{};
+  rec.by.hdr = MakeHeader(KE_BPF, sizeof(rec));
+  rec.by.tgid = 5;
+  rec.by.start_ns = 50;
+  rec.target_tid = 42;
+  rec.access = KE_DEED_BPF_PROGRAM | KE_DEED_BPF_WRITE | KE_DEED_SENSOR;
+  std::strcpy(rec.target_comm, "open__lsm");
+  EventView event = maker_.Make(EventClass::kProcessBpf, BytesOf(rec).bytes(),
+                                *processes_.FindOrUnknown({5, 50}));
+  EXPECT_EQ(event.Text(FieldId::kBpfObject), "program");
+  EXPECT_EQ(event.Number(FieldId::kBpfId), 42u);
+  EXPECT_EQ(event.Text(FieldId::kBpfName), "open__lsm");
+  EXPECT_EQ(event.Number(FieldId::kBpfWrite), 1u);
+  EXPECT_EQ(event.Number(FieldId::kBpfSensor), 1u);
+  EXPECT_FALSE(event.Find(FieldId::kTargetPid));
+  rec.access = 0;
+  event = maker_.Make(EventClass::kProcessBpf, BytesOf(rec).bytes(),
+                      *processes_.FindOrUnknown({5, 50}));
+  EXPECT_EQ(event.Text(FieldId::kBpfObject), "map");
+  EXPECT_FALSE(event.Find(FieldId::kBpfSensor));
+}
+
 TEST_F(EventMakerTest, UnknownProcessIsMarkedPartial) {
   const EventView event = MakeExitEvent(MakeExit(9, 90, 100));
   EXPECT_EQ(event.Number(FieldId::kProcessUnknown), 1u);

@@ -13,7 +13,7 @@ constexpr char kRules[] =
     "  - {name: two, on: process.exec, when: 'process.binary == \"/b\"', mark: {name: seen}}\n";
 
 std::unique_ptr<RuleEngine> Engine(const std::string& text) {
-  return EngineOf({{.name = "rules.yaml", .text = text}});
+  return EngineOf({{.name = "rules.yaml", .text = text}}, RuleMode::kEnforce);
 }
 
 TEST(KeptRulesTest, AreRestoredWithTheSameClauses) {
@@ -25,6 +25,19 @@ TEST(KeptRulesTest, AreRestoredWithTheSameClauses) {
   ASSERT_NE(restored, nullptr);
   EXPECT_EQ(restored->rules().name, "mine");
   EXPECT_EQ(restored->rules().revision, engine->rules().revision);
+}
+
+// --hardening sets it over what the files say.
+TEST(KeptRulesTest, TheModeIsTheOneInForce) {
+  for (const RuleMode mode : {RuleMode::kEnforce, RuleMode::kMonitor, RuleMode::kOff}) {
+    const auto engine = EngineOf({{.name = "rules.yaml", .text = kRules}}, mode);
+    ASSERT_NE(engine, nullptr);
+    const auto kept = ReadKeptRules(KeepRules(*engine, MarkPlaces()));
+    ASSERT_TRUE(kept.ok()) << kept.status();
+    const auto restored = RestoreEngine(*kept, EngineOf);
+    ASSERT_NE(restored, nullptr);
+    EXPECT_EQ(restored->rules().mode, mode);
+  }
 }
 
 TEST(KeptRulesTest, OtherClausesAreNotTakenForThem) {
