@@ -20,7 +20,7 @@ using enum FieldId;
 
 int Result(int64_t result) { return result >= 0 ? 0 : errno; }
 
-class OverlayTest : public RuleTest {
+class CopyUpTest : public RuleTest {
  protected:
   void SetUp() override {
     RuleTest::SetUp();
@@ -47,7 +47,7 @@ class OverlayTest : public RuleTest {
   std::string folder_ = NewFolder();
 };
 
-TEST_F(OverlayTest, WhatIsDeniedCopiesNothingUp) {
+TEST_F(CopyUpTest, WhatIsDeniedCopiesNothingUp) {
   const std::string kept = folder_ + "/merged/kept";
   const std::string other = folder_ + "/merged/other";
   struct Act {
