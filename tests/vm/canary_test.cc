@@ -76,28 +76,6 @@ class CanaryTest : public RuleTest {
   }
 };
 
-TEST_F(CanaryTest, WhatCanNotBeTriedIsTold) {
-  // Of no file: rules on files want some open themselves.
-  Load("rules:\n  - {name: rule, on: process.ptrace, when: 'target.uid == 4711'}\n");
-  const auto told = [](bool tried) {
-    return [tried](const Seen& seen) {
-      return seen.cls() == EventClass::kSensorHook && seen.Text(kHookClass) == "process.ptrace" &&
-             seen.Is(kHookTried) == tried;
-    };
-  };
-  {
-    const NoFiles none;
-    const auto seen = sensor().Wait(told(false));
-    ASSERT_TRUE(seen);
-    EXPECT_FALSE(seen->Has(kHookFires));
-  }
-  const auto seen = sensor().Wait(told(true));
-  ASSERT_TRUE(seen);
-  EXPECT_TRUE(seen->Is(kHookFires));
-  // What else it could not open it counted as errors.
-  LiveSensor::StopShared();
-}
-
 TEST_F(CanaryTest, HooksThatTheKernelNoLongerCallsAreTold) {
   std::string rules = "mode: enforce\nrules:\n";
   for (size_t i = 0; i < Tried().size(); ++i) {
@@ -120,7 +98,28 @@ TEST_F(CanaryTest, HooksThatTheKernelNoLongerCallsAreTold) {
   ExpectTold(false);
   ASSERT_TRUE(tracing.Set("1"));
   ExpectTold(true);
-  EXPECT_EQ(Told(), 2 * Tried().size());
+}
+
+TEST_F(CanaryTest, WhatCanNotBeTriedIsTold) {
+  // Of no file: rules on files want some open themselves.
+  Load("rules:\n  - {name: rule, on: process.ptrace, when: 'target.uid == 4711'}\n");
+  const auto told = [](bool tried) {
+    return [tried](const Seen& seen) {
+      return seen.cls() == EventClass::kSensorHook && seen.Text(kHookClass) == "process.ptrace" &&
+             seen.Is(kHookTried) == tried;
+    };
+  };
+  {
+    const NoFiles none;
+    const auto seen = sensor().Wait(told(false));
+    ASSERT_TRUE(seen);
+    EXPECT_FALSE(seen->Has(kHookFires));
+  }
+  const auto seen = sensor().Wait(told(true));
+  ASSERT_TRUE(seen);
+  EXPECT_TRUE(seen->Is(kHookFires));
+  // What else it could not open it counted as errors.
+  LiveSensor::StopShared();
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ using enum FieldId;
 
 int Result(int64_t result) { return result >= 0 ? 0 : errno; }
 
-class CopyUpTest : public RuleTest {
+class ChangeCopyUpTest : public RuleTest {
  protected:
   void SetUp() override {
     RuleTest::SetUp();
@@ -47,7 +47,7 @@ class CopyUpTest : public RuleTest {
   std::string folder_ = NewFolder();
 };
 
-TEST_F(CopyUpTest, WhatIsDeniedCopiesNothingUp) {
+TEST_F(ChangeCopyUpTest, WhatIsDeniedCopiesNothingUp) {
   const std::string kept = folder_ + "/merged/kept";
   const std::string other = folder_ + "/merged/other";
   struct Act {
