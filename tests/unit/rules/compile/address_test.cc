@@ -92,7 +92,7 @@ bool KernelHolds(const RuleTables& tables, ke_rule_class cls, size_t clause,
 
 TEST(AddressTest, RowsSayWhatTheReferenceSays) {
   int held = 0;
-  constexpr int kSets = 40;
+  constexpr int kSets = 10;
   constexpr int kEvents = 60;
   constexpr size_t kClauses = 90;
   for (uint64_t seed = 1; seed <= kSets; ++seed) {
