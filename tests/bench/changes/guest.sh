@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Runs in the guest: each change of a file without a sensor, with one rule for each class that
-# concerns another folder, with 80 of each, and denied. One line a figure, see ops.c.
+# concerns another folder, with 75 of each, and denied. One line a figure, see ops.c.
 sysctl -qw kernel.randomize_va_space=0
-for folder in none 1 80 denied; do
-  mkdir -p "/tmp/$folder/d"
+for folder in none 1 75 denied; do
+  mkdir -p "/tmp/$folder/d" "/tmp/$folder/m"
   touch "/tmp/$folder/f" "/tmp/$folder/h"
 done
 
@@ -25,7 +25,7 @@ start() {
 
 echo "release $(uname -r)"
 ops none /tmp/none
-for set in 1 80 denied; do
+for set in 1 75 denied; do
   start "/rules/$set.yaml"
   case $set in
     denied) ops "$set" "/tmp/$set" denied ;;

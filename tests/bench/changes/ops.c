@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ops NAME FOLDER [denied]: one line for each change of a file, and for what is done to a process
- * of user 7: NAME, change, the median of its nanoseconds, whether it was done or refused. With
- * `denied` nothing is put right between two tries: FOLDER has f, h and the directory d already, and
- * keeps them. */
+/* ops NAME FOLDER [denied]: one line for each change of a file, for a mount, a BPF map, and for
+ * what is done to a process of user 7: NAME, call, the median of its nanoseconds, whether it was
+ * done or refused. With `denied` nothing is put right between two tries: FOLDER has f, h and the
+ * directories d and m already, and keeps them. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -130,8 +130,8 @@ int main(int argc, char** argv) {
   TIME("rename", (create("h"), unlink("n")), rename("h", "n"));
   if (!denied) unlink("n");
   TIME("rmdir", mkdir("d", 0755), rmdir("d"));
-  TIME("mount", umount2("d", MNT_DETACH), mount("none", "d", "tmpfs", 0, NULL));
-  umount2("d", MNT_DETACH);
+  TIME("mount", umount2("m", MNT_DETACH), mount("none", "m", "tmpfs", 0, NULL));
+  umount2("m", MNT_DETACH);
   unsigned map_id = own_map();
   TIME("bpf_map", (void)0, get_map(map_id));
   pid_t target = start_target();
