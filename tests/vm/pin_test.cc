@@ -80,7 +80,7 @@ class PinTest : public OwnSensorTest {
     out_ = folder_ + "/" + out;
     LaunchDaemon(more);
     // Whoever asks takes the time of whom he asks.
-    ASSERT_TRUE(Until([&] { return Up(); }, 300'000)) << ReadFile(folder_ + "/log");
+    ASSERT_TRUE(Until([&] { return Up(); }, 300'000, 3 * kPatience)) << ReadFile(folder_ + "/log");
   }
   void LaunchDaemon(const std::vector<std::string>& more) {
     std::vector<std::string> args = {
@@ -123,8 +123,9 @@ class PinTest : public OwnSensorTest {
     Child child([&] { return OpenAndClose(secret_.path()); });
     return WEXITSTATUS(child.Finish());
   }
-  bool Until(const std::function<bool()>& done, useconds_t pause_us = 20'000) {
-    const absl::Time deadline = absl::Now() + kPatience;
+  bool Until(const std::function<bool()>& done, useconds_t pause_us = 20'000,
+             absl::Duration patience = kPatience) {
+    const absl::Time deadline = absl::Now() + patience;
     while (absl::Now() < deadline) {
       usleep(pause_us);
       if (done()) return true;
