@@ -80,6 +80,11 @@ std::string_view HowOf(EventClass cls, RuleAction action) {
   if (action == RuleAction::kDeny && cls == EventClass::kProcessExec) {
     return "refused with EPERM before the program runs, by a BPF LSM or fmod_ret hook";
   }
+  if (cls == EventClass::kProcessBpf) {
+    return action == RuleAction::kDeny
+               ? "refused with EPERM before there is a descriptor, by a BPF LSM or fmod_ret hook"
+               : "sent from the hook; the process gets its descriptor all the same";
+  }
   if (IsDeedClass(cls)) {
     return action == RuleAction::kDeny
                ? "refused with EPERM before the other process is touched, by a BPF LSM or fmod_ret "

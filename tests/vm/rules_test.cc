@@ -16,17 +16,13 @@
 #include <set>
 
 #include "fmt/format.h"
+#include "tests/vm/open_ways.h"
 #include "tests/vm/rule_sensor.h"
 
 namespace kentry::vm {
 namespace {
 
 using enum FieldId;
-
-int OpenAndClose(const std::string& path, int flags = O_RDONLY) {
-  const Fd fd(open(path.c_str(), flags | O_CLOEXEC));
-  return fd.valid() ? 0 : errno;
-}
 
 void Touch(const std::string& path) {
   const Fd fd(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0666));
